@@ -1,0 +1,18 @@
+"""otsynth in Blender: a panel and two operators that send a texture to the worker and bring a new image node back.
+
+What registers is listed once, here, and undone in reverse.
+"""
+
+from . import operators, panels, properties
+
+_PARTS = (properties, operators, panels)
+
+
+def register() -> None:
+    for part in _PARTS:
+        part.register()
+
+
+def unregister() -> None:
+    for part in reversed(_PARTS):
+        part.unregister()

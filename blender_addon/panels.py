@@ -1,0 +1,72 @@
+"""The panel in the sidebars of the Shader Editor and the Image Editor. It draws only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import nodes
+from .operators import OTSYNTH_OT_synthesize, OTSYNTH_OT_tile
+from .otsynth_core.spec import InputError
+from .properties import ForSynthesize, ForTile
+
+
+class _Panel:
+    bl_label = "Texture Synthesis"
+    bl_category = "Texture Synthesis"
+    bl_region_type = "UI"
+
+    def draw(self: Any, context: bpy.types.Context) -> None:
+        layout, options = self.layout, context.scene.otsynth
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        try:
+            layout.label(text=nodes.source(context).image.name, icon="IMAGE_DATA")
+        except InputError as error:
+            for line in str(error).split(": "):
+                layout.label(text=line)
+        common = layout.column()
+        common.prop(options, "seed")
+        common.prop(options, "device")
+        common.prop(options, "store")
+        tile = layout.column(align=True)
+        tile.prop(options, "use_source_size")
+        _button(tile, OTSYNTH_OT_tile, ForTile, options)
+        free = layout.column(align=True)
+        free.prop(options, "width")
+        free.prop(options, "height")
+        free.prop(options, "wrap")
+        _button(free, OTSYNTH_OT_synthesize, ForSynthesize, options)
+
+
+def _button(layout: Any, operator: Any, kind: type, options: Any) -> None:
+    button = layout.operator(operator.bl_idname)
+    for cls in kind.__mro__:
+        for name in vars(cls).get("__annotations__", ()):
+            setattr(button, name, getattr(options, name))
+
+
+class OTSYNTH_PT_nodes(_Panel, bpy.types.Panel):
+    bl_space_type = "NODE_EDITOR"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "ShaderNodeTree"
+
+
+class OTSYNTH_PT_image(_Panel, bpy.types.Panel):
+    bl_space_type = "IMAGE_EDITOR"
+
+
+_CLASSES = (OTSYNTH_PT_nodes, OTSYNTH_PT_image)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

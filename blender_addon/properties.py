@@ -1,0 +1,113 @@
+"""What the user sets, made from the fields of `spec`, and its way back to a request.
+
+No postponed annotations here: Blender reads property definitions from the annotations themselves.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import bpy
+
+from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Request, Size, Synthesize, Tile
+
+_FIELDS = {option.name: option for option in fields(Synthesize)}
+_LABELS = {
+    "wrap": {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"},
+    "device": {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "mps": "Metal", "numpy": "NumPy"},
+}
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _number(name: str, default: int, description: str, least: int, most: int) -> Any:
+    # Soft limits: a script's value that is out of range reaches the spec and is refused in words, not clamped.
+    return bpy.props.IntProperty(name=name, default=default, description=description, soft_min=least, soft_max=most)
+
+
+def _choice(name: str) -> Any:
+    field = _FIELDS[name]
+    return bpy.props.EnumProperty(
+        name=name.title(),
+        description=_sentence(field.metadata["help"]),
+        items=[(value, _LABELS[name][value], "") for value in field.metadata["choices"]],
+        default=field.default,
+    )
+
+
+class Common:
+    """Options of every operator."""
+
+    width: _number("Width", 1024, "Width of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
+    height: _number("Height", 1024, "Height of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
+    seed: _number(  # type: ignore[valid-type]
+        "Seed",
+        _FIELDS["seed"].default,
+        _sentence(_FIELDS["seed"].metadata["help"]),
+        _FIELDS["seed"].metadata["min"],
+        _FIELDS["seed"].metadata["max"],
+    )
+    device: _choice("device")  # type: ignore[valid-type]
+    store: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Store",
+        description="Where the new image is kept",
+        items=[
+            ("pack", "In the Blend File", "Pack the new image into the .blend file"),
+            ("beside", "Beside the Source", "Save the new image as a PNG file next to the source's file"),
+        ],
+        default="pack",
+    )
+
+
+class ForTile(Common):
+    """Options of `otsynth.tile`."""
+
+    use_source_size: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Source Size", description="Make the result as large as its source", default=True
+    )
+
+
+class ForSynthesize(Common):
+    """Options of `otsynth.synthesize`."""
+
+    wrap: _choice("wrap")  # type: ignore[valid-type]
+
+
+class OTSYNTH_PG_options(ForTile, ForSynthesize, bpy.types.PropertyGroup):
+    """What the panel keeps in the scene."""
+
+
+class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
+    """What belongs to this computer."""
+
+    bl_idname = __package__
+
+    python: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Python",
+        description="Python that computes, for example one with PyTorch; empty: Blender's own",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop(self, "python")
+
+
+def request(task: str, options: Any) -> Request:
+    """The request for a task from an operator's options. Raises InputError for values out of range."""
+    size = Size(options.width, options.height)
+    if task == Tile.task:
+        return Tile(size=None if options.use_source_size else size, seed=options.seed, device=options.device)
+    return Synthesize(size=size, wrap=options.wrap, seed=options.seed, device=options.device)
+
+
+def register() -> None:
+    bpy.utils.register_class(OTSYNTH_PG_options)
+    bpy.utils.register_class(OTSYNTH_AP_preferences)
+    bpy.types.Scene.otsynth = bpy.props.PointerProperty(type=OTSYNTH_PG_options)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.otsynth
+    bpy.utils.unregister_class(OTSYNTH_AP_preferences)
+    bpy.utils.unregister_class(OTSYNTH_PG_options)

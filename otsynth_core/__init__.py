@@ -1,0 +1,54 @@
+"""otsynth: textures with an exemplar's patch distribution at every scale, by optimal transport.
+
+    result = otsynth_core.tile(image)                            # seamless, the same size
+    result = otsynth_core.synthesize(image, size=(2048, 1024))   # width x height
+    result.image
+
+An image is an array (H, W) or (H, W, C), uint8 or float; the result has the same dtype and channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from . import tasks
+from .spec import InputError, Size, Synthesize, Tile
+from .tasks import Result
+from .transport import Step
+
+__all__ = ["InputError", "Result", "Size", "Step", "Synthesize", "Tile", "synthesize", "tile"]
+
+
+def tile(
+    image: np.ndarray,
+    *,
+    size: tuple[int, int] | None = Tile.size,
+    seed: int = Tile.seed,
+    device: str = Tile.device,
+    progress: Callable[[Step], None] | None = None,
+) -> Result:
+    """A seamless version of the image, of its own size or of `size` = (width, height). See `spec.Tile`.
+
+    Raises InputError for an image or a value that cannot be used.
+    """
+    request = Tile(size=Size(*size) if size is not None else None, seed=seed, device=device)
+    return tasks.finished(tasks.steps(request, image), progress)
+
+
+def synthesize(
+    image: np.ndarray,
+    *,
+    size: tuple[int, int],
+    wrap: str = Synthesize.wrap,
+    seed: int = Synthesize.seed,
+    device: str = Synthesize.device,
+    progress: Callable[[Step], None] | None = None,
+) -> Result:
+    """A texture of `size` = (width, height) like the image, wrapping on the axes of `wrap`. See `spec.Synthesize`.
+
+    Raises InputError for an image or a value that cannot be used.
+    """
+    request = Synthesize(size=Size(*size), wrap=wrap, seed=seed, device=device)
+    return tasks.finished(tasks.steps(request, image), progress)

@@ -1,0 +1,124 @@
+"""How good a result is: distance of patch distributions, seams, sharpness, copying. Images are float (H, W, C), 0..1.
+
+None of these sees how the result was made: they take two pictures. `distance` needs SciPy, the others NumPy alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .patches import windows
+from .pyramid import downsample
+
+Array = np.ndarray
+
+PATCH = 4
+SCALES = 4
+SAMPLES = 1500
+WINDOW = 48
+PROBE = 8
+SAME = 0.1
+
+
+def distance(image: Array, exemplar: Array, seed: int = 0) -> float:
+    """Multi-scale optimal transport distance between the patches of two images.
+
+    At each of `SCALES` scales (halved by `pyramid.downsample`), `SAMPLES` patches of `PATCH` x `PATCH` px are drawn
+    from each image uniformly with replacement, and the exact transport cost between the two samples is found for
+    c(x, y) = |x - y|^2 (sum over pixels and channels); the mean over the scales is returned. Scales that are smaller
+    than a patch are left out.  W_2^2 of Houdard et al. 2021, eq. (3), on samples.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    rng = np.random.default_rng(seed)
+    costs = []
+    for _ in range(SCALES):
+        if min(image.shape[:2] + exemplar.shape[:2]) < PATCH:
+            break
+        x, y = (_sample(picture, rng) for picture in (image, exemplar))
+        cost = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T  # (n, n) |x_i - y_j|^2
+        costs.append(cost[linear_sum_assignment(cost)].mean())
+        image, exemplar = downsample(image), downsample(exemplar)
+    return float(np.mean(costs))
+
+
+def floor(exemplar: Array, seed: int = 0) -> float:
+    """`distance` of the exemplar to itself: what two samples of the same patches are apart."""
+    return distance(exemplar, exemplar, seed)
+
+
+def _sample(image: Array, rng: np.random.Generator) -> Array:
+    patches = windows(image, PATCH)
+    y = rng.integers(patches.shape[0], size=SAMPLES)
+    x = rng.integers(patches.shape[1], size=SAMPLES)
+    return patches[y, x].reshape(SAMPLES, -1).astype(np.float64)
+
+
+def seam(image: Array, axis: int) -> float:
+    """Jump across the wrap edge of an axis (0: top to bottom, 1: left to right) over the interior's 95th percentile.
+
+    A jump is the mean absolute difference of two neighbouring rows (columns), over pixels and channels. At most about
+    1 where the image repeats without an edge. A flat image has no seam: 0.
+    """
+    jumps = np.abs(np.roll(image, -1, axis) - image).mean(axis=tuple(a for a in range(image.ndim) if a != axis))
+    edge, interior = jumps[-1], np.percentile(jumps[:-1], 95)
+    if interior == 0:
+        return 0.0 if edge == 0 else float("inf")
+    return float(edge / interior)
+
+
+def sharpness(image: Array, exemplar: Array) -> float:
+    """Gradient energy (mean square of neighbours' differences) over the exemplar's; 1 if that is flat as well."""
+    own, wanted = _gradient_energy(image), _gradient_energy(exemplar)
+    if wanted == 0:
+        return 1.0 if own == 0 else float("inf")
+    return own / wanted
+
+
+def _gradient_energy(image: Array) -> float:
+    return float(np.mean([(np.diff(image, axis=axis) ** 2).mean() for axis in (0, 1)]))
+
+
+def copied(image: Array, exemplar: Array, stride: int = 8) -> float:
+    """Share of the image's `WINDOW` x `WINDOW` px windows, one each `stride` px, that stand verbatim in the exemplar.
+
+    A window stands there if at some position of the exemplar the root mean square difference, over pixels and
+    channels, is below `SAME` times the exemplar's standard deviation. Positions are proposed by the exemplar patches
+    nearest to five `PROBE` x `PROBE` px probes of the window, so a copy is missed only if all five have a nearer twin.
+    """
+    if min(image.shape[:2] + exemplar.shape[:2]) < WINDOW:
+        return 0.0
+    own, stock = windows(image, WINDOW), windows(exemplar, WINDOW)
+    probes, target = windows(image, PROBE), windows(exemplar, PROBE)
+    ew, numbers = target.shape[1], PROBE**2 * image.shape[2]
+    target = np.ascontiguousarray(target, np.float32).reshape(-1, numbers)
+    half_norm = (target**2).sum(1) / 2
+    steps = [np.arange(0, n, stride) for n in own.shape[:2]]
+    corners = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 2)
+    same = SAME * exemplar.std()
+    found = np.zeros(len(corners), bool)
+    far, middle = WINDOW - PROBE, (WINDOW - PROBE) // 2
+    for d in ((middle, middle), (0, 0), (0, far), (far, 0), (far, far)):
+        left = np.flatnonzero(~found)
+        for block in np.array_split(left, 1 + len(left) * len(target) // 2**26):
+            y, x = (corners[block] + d).T
+            x_i = probes[y, x].reshape(len(block), numbers).astype(np.float32)
+            best = (half_norm - x_i @ target.T).argmin(1)
+            for i, (py, px) in zip(block, np.stack(np.divmod(best, ew), 1) - d, strict=True):
+                if 0 <= py < stock.shape[0] and 0 <= px < stock.shape[1]:
+                    found[i] = ((own[tuple(corners[i])] - stock[py, px]) ** 2).mean() < same**2
+    return float(found.mean())
+
+
+def measure(image: Array, exemplar: Array) -> dict[str, Any]:
+    """All figures of a result beside its exemplar, under the names that reports use."""
+    return {
+        "distance": distance(image, exemplar),
+        "floor": floor(exemplar),
+        "seam_y": seam(image, 0),
+        "seam_x": seam(image, 1),
+        "sharpness": sharpness(image, exemplar),
+        "copied": copied(image, exemplar),
+    }

@@ -1,0 +1,45 @@
+"""The Gaussian pyramid of the exemplar, and the schedule of levels that the solver walks from coarse to fine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+COARSEST = 16
+"""The pyramid ends when the next level's short side would be below this many pixels."""
+
+_TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
+_TAPS /= _TAPS.sum()
+
+
+def downsample(u: np.ndarray) -> np.ndarray:
+    """(H, W, C) -> (H // 2, W // 2, C): a 4-tap Gaussian (sigma = 1 px) on each axis, then every second pixel.
+
+    Pixel i of the result lies between pixels 2 i and 2 i + 1. Borders are mirrored.
+    """
+    for axis in (0, 1):
+        n = u.shape[axis] // 2
+        padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode="symmetric")
+        taps = (np.take(padded, 2 * np.arange(n) + t, axis) * _TAPS[t].astype(u.dtype) for t in range(4))
+        u = sum(taps)  # type: ignore[assignment]
+    return u
+
+
+def depth(*sides: int) -> int:
+    """How many levels there are for an exemplar and a result with these sides, the full one included."""
+    short, levels = min(sides), 1
+    while short // 2 >= COARSEST:
+        short, levels = short // 2, levels + 1
+    return levels
+
+
+def build(u: np.ndarray, levels: int) -> list[np.ndarray]:
+    """The levels of u, fine first: ``[u, downsample(u), ...]``."""
+    pyramid = [u]
+    for _ in range(levels - 1):
+        pyramid.append(downsample(pyramid[-1]))
+    return pyramid
+
+
+def sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:
+    """(height, width) of the result at each level, fine first; halves are rounded up."""
+    return [(-(-height >> level), -(-width >> level)) for level in range(levels)]

@@ -1,0 +1,127 @@
+"""What can be asked for: frozen requests, validated at the door, and their JSON form.
+
+Every default, range and sentence of help lives here once; the command line, the worker's messages and Blender's
+properties are made from these fields. Nothing here needs torch, an image or Blender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple
+
+MIN_SIDE = 8
+"""Shortest side of a result, in pixels."""
+MAX_SIDE = 16384
+"""Longest side of a result, in pixels."""
+MAX_SEED = 2**31 - 1
+"""Largest seed: what fits a Blender integer property."""
+
+WRAPS = ("both", "x", "y", "none")
+DEVICES = ("auto", "cpu", "cuda", "mps", "numpy")
+
+
+class InputError(ValueError):
+    """The request or its input cannot be used; the message says what came, what was wanted and the way out."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, in the order in which artists write them: 512x256 is 512 wide."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """``"512x256"`` -> ``Size(512, 256)``; raises InputError for anything else."""
+        width, by, height = text.lower().partition("x")
+        try:
+            size = cls(int(width), int(height))
+        except ValueError:
+            raise InputError(f"size is {text!r}: write it as WxH in pixels, for example 1024x512") from None
+        return size.checked()
+
+    def checked(self) -> Size:
+        """This size, or InputError if a side is out of range."""
+        if not all(isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in self):
+            raise InputError(f"size is {self}: each side must be {MIN_SIDE} to {MAX_SIDE} px")
+        return self
+
+
+def _option(default: Any, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"help": help, **limits})  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
+    device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
+
+    def _check(self) -> None:
+        if not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
+            raise InputError(f"seed is {self.seed!r}: it must be a whole number from 0 to {MAX_SEED}")
+        if self.device not in DEVICES:
+            raise InputError(f"device is {self.device!r}: it must be one of {', '.join(DEVICES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile(_Common):
+    """Make a seamless version of the exemplar: it repeats both ways without an edge to be seen."""
+
+    task: ClassVar[str] = "tile"
+    size: Size | None = _option(None, "size of the result in pixels, WxH; the exemplar's own unless told otherwise")
+
+    def __post_init__(self) -> None:
+        self._check()
+        if self.size is not None:
+            object.__setattr__(self, "size", Size(*self.size).checked())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesize(_Common):
+    """Make a texture of any size with the exemplar's character; each axis wraps or does not."""
+
+    task: ClassVar[str] = "synthesize"
+    size: Size = _option(MISSING, "size of the result in pixels, WxH")
+    wrap: str = _option("both", "axes on which the result repeats without a seam", choices=WRAPS)
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "size", Size(*self.size).checked())
+        if self.wrap not in WRAPS:
+            raise InputError(f"wrap is {self.wrap!r}: it must be one of {', '.join(WRAPS)}")
+
+
+Request = Tile | Synthesize
+TASKS: dict[str, type[Tile] | type[Synthesize]] = {kind.task: kind for kind in (Tile, Synthesize)}
+
+
+def to_json(request: Request) -> dict[str, Any]:
+    """A request as plain JSON values, ``{"task": "tile", "size": [512, 512], ...}``."""
+    values = asdict(request)
+    if values["size"] is not None:
+        values["size"] = list(values["size"])
+    return {"task": request.task, **values}
+
+
+def from_json(values: Mapping[str, Any]) -> Request:
+    """The request that `to_json` wrote; raises InputError for an unknown task, option or value."""
+    values = dict(values)
+    kind = TASKS.get(values.pop("task", None))
+    if kind is None:
+        raise InputError(f"task must be one of {', '.join(TASKS)}")
+    unknown = set(values) - {f.name for f in fields(kind)}
+    if unknown:
+        raise InputError(f"{kind.task} has no option {', '.join(sorted(unknown))}")
+    if values.get("size") is not None:
+        try:
+            values["size"] = Size(*values["size"])
+        except TypeError:
+            raise InputError(f"size is {values['size']!r}: it must be [width, height] in pixels") from None
+    missing = {f.name for f in fields(kind) if f.default is MISSING} - set(values)
+    if missing:
+        raise InputError(f"{kind.task} needs {', '.join(sorted(missing))}")
+    return kind(**values)

@@ -1,0 +1,181 @@
+"""The command line as a shell sees it: exit codes, one line on stderr, nothing half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import cli, files, metrics
+
+from .conftest import blobs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.rint(blobs(*shape) * 255).astype(np.uint8)
+
+
+@pytest.fixture
+def exemplar(tmp_path: Path) -> Path:
+    path = tmp_path / "exemplar.png"
+    files.write(path, files.Picture(pixels(48, 56, 3)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["made.png", "made.jpg"])
+def test_tile_writes_what_the_function_makes(exemplar: Path, name: str) -> None:
+    out = exemplar.with_name(name)
+    assert cli.main(["tile", str(exemplar), "-o", str(out), "--seed", "3", "--device", "numpy", "--quiet"]) == 0
+    wanted = otsynth_core.tile(files.read(exemplar).pixels, seed=3, device="numpy").image
+    made = files.read(out).pixels
+    assert made.shape == wanted.shape
+    assert np.abs(made.astype(int) - wanted).max() <= (0 if name.endswith("png") else 30)
+    assert np.abs(made.astype(int) - wanted).mean() < 3
+    assert sorted(p.name for p in exemplar.parent.iterdir()) == ["exemplar.png", name]
+
+
+def test_synthesize_and_report(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, report = exemplar.with_name("made.png"), exemplar.with_name("report.json")
+    options = ["--size", "70x40", "--wrap", "x", "--device", "numpy", "--report", str(report)]
+    assert cli.main(["synthesize", str(exemplar), "-o", str(out), *options]) == 0
+    made, said = files.read(out).pixels / 255, json.loads(report.read_text())
+    assert made.shape == (40, 70, 3)
+    assert said["size"] == [70, 40]
+    assert said["wrap"] == "x"
+    assert said["device"] == "numpy"
+    assert said["seam_x"] == pytest.approx(metrics.seam(made, 1), rel=1e-4)
+    assert {"distance", "floor", "seam_y", "sharpness", "copied", "seconds_per_level"} <= set(said)
+    told = capsys.readouterr()
+    assert "70x40" in told.out
+    assert "100%" in told.err
+
+
+def test_quiet_is_quiet(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), "--device", "numpy", "--quiet"])
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_channels_come_back(tmp_path: Path, channels: int) -> None:
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    files.write(source, files.Picture(pixels(32, 32, channels)))
+    assert cli.main(["tile", str(source), "-o", str(out), "--device", "numpy", "--quiet"]) == 0
+    assert files.read(out).pixels.shape == (32, 32, channels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tile"], "required"),
+        (["paint", "EXEMPLAR", "-o", "OUT"], "paint"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--size", "0x64"], "8 to 16384"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--size", "-4x64"], "--size"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--size", "64x20000"], "64x20000"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--size", "large"], "WxH"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--seed", "x"], "seed"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--device", "abacus"], "abacus"),
+        (["synthesize", "EXEMPLAR", "-o", "OUT"], "--size"),
+        (["tile", "absent.png", "-o", "OUT"], "no such file"),
+        (["tile", "EXEMPLAR", "-o", "absent/made.png"], "does not exist"),
+        (["tile", "EXEMPLAR", "-o", "made.xyz"], ".png or .jpg"),
+        (["tile", "EXEMPLAR", "-o", "EXEMPLAR"], "overwrite"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--report", "EXEMPLAR"], "overwrite"),
+        (["tile", ".", "-o", "OUT"], "folder"),
+        (["tile", "text.png", "-o", "OUT"], "not an image"),
+        (["tile", "truncated.png", "-o", "OUT"], "truncated"),
+        (["tile", "truncated.jpg", "-o", "OUT"], "truncated"),
+        (["tile", "deep.png", "-o", "OUT"], "uint16"),
+        (["tile", "picture.tif", "-o", "OUT"], "TIFF"),
+        (["tile", "alpha.png", "-o", "made.jpg"], "alpha"),
+        (["tile", "small.png", "-o", "OUT"], "4x9 px"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(
+    exemplar: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    import OpenImageIO as oiio
+
+    folder = exemplar.parent
+    monkeypatch.chdir(folder)
+    (folder / "text.png").write_text("not a picture")
+    (folder / "truncated.png").write_bytes(exemplar.read_bytes()[:-2000])
+    files.write(folder / "whole.jpg", files.Picture(pixels(64, 64, 3)))
+    (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:-1500])
+    files.write(folder / "alpha.png", files.Picture(pixels(32, 32, 4)))
+    files.write(folder / "small.png", files.Picture(np.zeros((9, 4, 3), np.uint8)))
+    for name, kind in (("deep.png", "uint16"), ("picture.tif", "uint8")):
+        buffer = oiio.ImageBuf(oiio.ImageSpec(16, 16, 3, kind))
+        assert buffer.write(str(folder / name))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    named = {"EXEMPLAR": "exemplar.png", "OUT": "made.png"}
+    assert cli.main([named.get(a, a) for a in arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.startswith("otsynth: ")
+    assert told.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_failure_is_one_line_and_code_1_and_keeps_the_old_file(
+    exemplar: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = exemplar.with_name("made.png")
+    out.write_text("old")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    assert cli.main(["tile", str(exemplar), "-o", str(out), "--device", "numpy", "--quiet"]) == 1
+    told = capsys.readouterr().err
+    assert "disk full" in told
+    assert told.count("\n") == 1
+    assert out.read_text() == "old"
+    assert len(list(out.parent.iterdir())) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_leaves_nothing(exemplar: Path) -> None:
+    out = exemplar.with_name("made.png")
+    command = [sys.executable, "-m", "otsynth_core", "tile", str(exemplar), "-o", str(out), "--size", "900x900"]
+    process = subprocess.Popen([*command, "--device", "numpy"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first level is done: it is at work
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.splitlines()[-1] == "otsynth: cancelled: nothing was written"
+    assert [path.name for path in exemplar.parent.iterdir()] == ["exemplar.png"]
+
+
+def test_the_colour_profile_goes_along(tmp_path: Path) -> None:
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    profile = np.frombuffer(ICC, np.uint8)
+    files.write(source, files.Picture(pixels(32, 32, 3), {"ICCProfile": profile}))
+    assert cli.main(["tile", str(source), "-o", str(out), "--device", "numpy", "--quiet"]) == 0
+    assert np.asarray(files.read(out).attributes["ICCProfile"], np.uint8).tobytes() == ICC
+
+
+def _icc() -> bytes:
+    """The smallest RGB profile that readers accept: a header and a description."""
+    text = b"test profile"
+    tag = b"desc" + bytes(4) + len(text + b"\0").to_bytes(4, "big") + text + bytes(1) + bytes(78)
+    table = (1).to_bytes(4, "big") + b"desc" + (144).to_bytes(4, "big") + len(tag).to_bytes(4, "big")
+    size = 128 + len(table) + len(tag)
+    head = size.to_bytes(4, "big") + bytes(4) + bytes([2, 16, 0, 0]) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    head += bytes(28) + bytes.fromhex("0000f6d6000100000000d32d")
+    return head + bytes(128 - len(head)) + table + tag
+
+
+ICC = _icc()

@@ -1,0 +1,73 @@
+"""Each figure on pictures whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from otsynth_core import metrics
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).random((96, 96, 3))
+
+
+def test_distance_of_constant_images_is_the_difference_of_their_patches() -> None:
+    black, grey = np.zeros((64, 64, 3)), np.full((64, 64, 3), 0.5)
+    assert metrics.distance(black, grey) == pytest.approx(metrics.PATCH**2 * 3 * 0.25)
+    assert metrics.distance(grey, grey) == 0
+
+
+def test_distance_does_not_depend_on_where_things_stand(noise: np.ndarray) -> None:
+    y, x = np.mgrid[:96, :96]
+    squares = ((y // 8 + x // 8) % 2)[..., None].astype(float)
+    assert metrics.distance(squares, np.roll(squares, 8, 0)) < 1.3 * metrics.floor(squares)
+    assert metrics.distance(squares, 0.5 * squares) > 10 * metrics.floor(squares)
+
+
+def test_distance_is_exact_transport() -> None:
+    # Two patch kinds a and b in shares 1/2, 1/2 against 1/4, 3/4: a quarter of the mass moves.
+    stripes, fewer = np.zeros((4, 2000, 1)), np.zeros((4, 2000, 1))
+    stripes[:, ::2] = 1
+    assert metrics.distance(stripes, stripes) == pytest.approx(0, abs=1.0)
+    assert metrics.distance(stripes, fewer) == pytest.approx(metrics.PATCH**2 / 2)
+
+
+def test_floor_is_that_of_two_samples(noise: np.ndarray) -> None:
+    assert 0 < metrics.floor(noise) < metrics.distance(noise, np.zeros_like(noise))
+
+
+def test_seam_of_a_ramp_and_of_a_wave() -> None:
+    ramp = np.linspace(0, 1, 101)[:, None, None] * np.ones((1, 50, 1))
+    assert metrics.seam(ramp, 0) == pytest.approx(100)
+    assert metrics.seam(ramp, 1) == 0
+    wave = np.sin(2 * np.pi * np.arange(100) / 100)[None, :, None] * np.ones((20, 1, 1))
+    assert metrics.seam(wave, 1) == pytest.approx(1, abs=0.05)
+    step = np.zeros((10, 10, 1))
+    assert metrics.seam(step, 0) == 0
+    step[0] = 1
+    assert metrics.seam(np.concatenate([np.zeros((50, 9, 1)), np.ones((1, 9, 1))]), 0) == float("inf")
+
+
+def test_sharpness_is_the_square_of_contrast(noise: np.ndarray) -> None:
+    assert metrics.sharpness(noise, noise) == 1
+    assert metrics.sharpness(noise / 2, noise) == pytest.approx(0.25)
+    assert metrics.sharpness(np.ones((8, 8, 3)), np.zeros((8, 8, 3))) == 1
+
+
+def test_copied_share(noise: np.ndarray) -> None:
+    fresh = np.random.default_rng(1).random(noise.shape)
+    assert metrics.copied(np.roll(noise, (5, 9), (0, 1))[10:, 10:], noise) == 1
+    assert metrics.copied(fresh, noise) == 0
+    both = np.concatenate([noise, fresh], 1)  # windows 0..48 lie in the copy, 96..144 in the rest, 13 in each row
+    assert metrics.copied(both, noise) == pytest.approx(7 / 19, abs=1e-6)
+    assert metrics.copied(noise[:40, :40], noise) == 0  # smaller than a window
+
+
+def test_measure_offers_every_figure(noise: np.ndarray) -> None:
+    figures = metrics.measure(noise, noise)
+    assert figures["distance"] == figures["floor"]
+    assert figures["sharpness"] == figures["copied"] == 1
+    assert figures["seam_y"] == metrics.seam(noise, 0)
+    assert figures["seam_x"] == metrics.seam(noise, 1)

@@ -1,0 +1,84 @@
+"""Potentials on transport problems whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from otsynth_core import kernels, semidual
+
+
+def problem(points: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((points, 1, 6)).astype(np.float32)
+
+
+def solved(provider: kernels.Kernels, X: np.ndarray, Y: np.ndarray, rounds: int = 6) -> tuple[np.ndarray, float]:
+    """The assignment and the semi-dual's value F(psi) after some rounds of ascent on a fixed problem."""
+    x, y = provider.array(X), provider.array(Y)
+    psi = provider.array(np.zeros(Y.shape[:2], np.float32))
+    for key in range(rounds):
+        psi = semidual.ascended(provider, x, y, psi, key)
+    C = provider.assign(x, y, psi)
+    value = provider.mean(provider.score(x, y, psi, C)) + provider.mean(psi)
+    return provider.numpy(C)[0].ravel(), value
+
+
+def test_a_permutation_is_found(provider: kernels.Kernels) -> None:
+    Y = problem(200, 0)
+    order = np.random.default_rng(1).permutation(200)
+    sigma, value = solved(provider, Y[order], Y)
+    np.testing.assert_array_equal(sigma, order)
+    assert abs(value) < 0.01 * 6
+
+
+def test_a_translation_costs_its_square(provider: kernels.Kernels) -> None:
+    Y = problem(200, 0)
+    sigma, value = solved(provider, Y + np.float32(0.5), Y)
+    assert value == pytest.approx(6 * 0.25, rel=0.05)
+    assert (sigma == np.arange(200)).mean() > 0.9
+
+
+def test_value_is_that_of_exact_transport(provider: kernels.Kernels) -> None:
+    X, Y = problem(300, 2), problem(300, 3)
+    cost = ((X - Y[:, 0][None]) ** 2).sum(2)
+    exact = cost[linear_sum_assignment(cost)].mean()
+    _, value = solved(provider, X, Y)
+    assert value <= exact * 1.0001  # weak duality
+    assert value == pytest.approx(exact, rel=0.02)
+
+
+def test_use_is_even_where_nearest_neighbours_are_not(provider: kernels.Kernels) -> None:
+    X, Y = 0.3 * problem(1024, 4), problem(128, 5)
+    psi = provider.array(np.zeros((128, 1), np.float32))
+    nearest = np.bincount(provider.numpy(provider.assign(provider.array(X), provider.array(Y), psi))[0].ravel())
+    sigma, _ = solved(provider, X, Y)
+    even = np.bincount(sigma, minlength=128)
+    assert nearest.max() > 50
+    assert even.max() <= 16
+    assert even.min() >= 3
+
+
+def test_ties_share(provider: kernels.Kernels) -> None:
+    """A flat exemplar with a few patches of another kind: the flat ones tie, and the others still get their share."""
+    Y = np.zeros((64, 1, 6), np.float32)
+    Y[40:48] = 1
+    X = 0.05 * problem(640, 6)
+    X[:100] += 0.3
+    sigma, _ = solved(provider, X, Y)
+    other = (sigma >= 40) & (sigma < 48)
+    assert 60 <= other.sum() <= 100  # 640 / 8 = 80 is fair, nearest neighbours would give 0
+    assert other[:100].sum() == other.sum()
+
+
+def test_cells_that_are_used_too_much_become_dearer(provider: kernels.Kernels) -> None:
+    shape = (16, 24)
+    fair = semidual.fair_use(shape)
+    assert fair.shape == (2, 3)
+    assert fair.sum() == pytest.approx(1)
+    C = np.zeros((2, 10, 10), np.int64)
+    cost = provider.array(np.full((10, 10), 2.0, np.float32))
+    cells = provider.array(np.zeros((2, 3), np.float32))
+    new = provider.numpy(semidual.balanced(provider, cells, provider.array(C), provider.array(fair), cost, shape))
+    assert new[0, 0] == pytest.approx(-2 * semidual.PACE * 2)
+    assert np.allclose(new.ravel()[1:], semidual.PACE * 2)

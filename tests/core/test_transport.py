@@ -1,0 +1,199 @@
+"""The solver and its tasks: laws that hold for any exemplar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import InputError, kernels, metrics, pyramid, tasks, transport
+from otsynth_core.spec import Size, Tile
+
+from .conftest import DEVICES, blobs
+
+
+def test_schedule_is_coarse_first_and_ends_at_the_full_size() -> None:
+    plan = transport.schedule((256, 200), (100, 301), (True, False))
+    assert [level.index for level in plan] == [2, 1, 0]
+    assert plan[-1].exemplar == (256, 200)
+    assert plan[-1].image == (100, 301)
+    assert plan[-1].field == (100, 297)
+    assert plan[0].image == (25, 76)
+    assert [(level.ascents > 0, level.searches > 0) for level in plan] == [(True, False), (False, True), (False, True)]
+
+
+def test_a_lone_level_decides_composition_and_holds_together() -> None:
+    (level,) = transport.schedule((20, 20), (40, 40), (True, True))
+    assert level.ascents > 0
+    assert level.searches > 0
+
+
+@pytest.mark.parametrize("shape", [(64, 48, 1), (33, 47, 2), (5, 5, 1)])
+def test_downsample_keeps_constants_and_halves(shape: tuple[int, int, int]) -> None:
+    u = pyramid.downsample(np.full(shape, 0.25, np.float32))
+    assert u.shape == (shape[0] // 2, shape[1] // 2, shape[2])
+    np.testing.assert_allclose(u, 0.25, rtol=1e-6)
+
+
+def test_downsample_is_centred_between_pixels() -> None:
+    ramp = np.arange(32, dtype=np.float32)[:, None, None] * np.ones((1, 32, 1), np.float32)
+    np.testing.assert_allclose(pyramid.downsample(ramp)[2:-2, 4, 0], 2 * np.arange(2, 14) + 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("wrap", ["both", "x", "y", "none"])
+def test_any_size_and_wrap(exemplar: np.ndarray, device: str, wrap: str) -> None:
+    result = otsynth_core.synthesize(exemplar, size=(61, 45), wrap=wrap, device=device)
+    assert result.image.shape == (45, 61, 3)
+    assert result.image.dtype == exemplar.dtype
+    side = transport.SIDE - 1
+    assert result.field.shape == (2, 45 - (wrap in "xnone") * side, 61 - (wrap in "ynone") * side)
+    assert np.isfinite(result.image).all()
+    assert result.image.min() >= exemplar.min() - 1e-5
+    assert result.image.max() <= exemplar.max() + 1e-5
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_same_seed_same_bytes(exemplar: np.ndarray, device: str) -> None:
+    first, second, other = (otsynth_core.tile(exemplar, seed=seed, device=device).image for seed in (3, 3, 4))
+    assert first.tobytes() == second.tobytes()
+    assert first.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_picture_is_the_vote_of_its_field(exemplar: np.ndarray, device: str) -> None:
+    """Where all patches over a pixel agree, the pixel is the exemplar's; that is most of a coherent field."""
+    result = otsynth_core.tile(exemplar, device=device)
+    rows, columns = result.field
+    one = exemplar[rows, columns]
+    agreeing = np.ones(rows.shape, bool)
+    for dy in range(transport.SIDE):
+        for dx in range(transport.SIDE):
+            near = np.roll(result.field, (dy, dx), (1, 2)) + np.array([dy, dx])[:, None, None]
+            agreeing &= (near == result.field).all(0)
+    assert agreeing.mean() > 0.1
+    np.testing.assert_allclose(result.image[agreeing], one[agreeing], atol=1e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_result_is_like_a_photo_and_tiles(photo: np.ndarray, device: str) -> None:
+    result = otsynth_core.tile(photo, device=device)
+    assert metrics.distance(result.image, photo) < 1.3 * metrics.floor(photo)
+    assert metrics.distance(np.full_like(photo, photo.mean()), photo) > 3 * metrics.floor(photo)
+    assert 0.75 < metrics.sharpness(result.image, photo) < 1.15
+    assert max(metrics.seam(result.image, axis) for axis in (0, 1)) < 1.1
+    assert min(metrics.seam(photo, axis) for axis in (0, 1)) > 1.2
+    assert metrics.copied(result.image, photo) < 0.3
+
+
+def test_wrap_edge_is_like_any_other_place() -> None:
+    """Over many seeds the jump at the wrap edge is that of the interior; a field that did not wrap would show here."""
+    ramp = np.linspace(0, 1, 48, dtype=np.float32)[:, None, None] * np.ones((1, 48, 1), np.float32)
+    ramp += 0.02 * np.random.default_rng(0).standard_normal(ramp.shape).astype(np.float32)
+    for seed in range(3):
+        image = otsynth_core.tile(ramp, seed=seed, device="numpy").image
+        jumps = np.abs(np.roll(image, -1, 0) - image).mean((1, 2))
+        assert jumps[-1] <= jumps[:-1].max()
+    assert metrics.seam(ramp, 0) > 5
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((40, 40, 3), 0.3, np.float32),
+        np.full((5, 5), 200, np.uint8),
+        blobs(5, 64, 1)[..., 0],
+        blobs(17, 31, 2),
+        blobs(64, 64, 4),
+    ],
+    ids=["constant", "one patch", "thin", "grey and alpha", "rgba"],
+)
+@pytest.mark.parametrize("device", DEVICES)
+def test_odd_exemplars(image: np.ndarray, device: str) -> None:
+    result = otsynth_core.synthesize(image, size=(37, 26), device=device)
+    assert result.image.shape == (26, 37, *image.shape[2:])
+    assert result.image.dtype == image.dtype
+    assert np.isfinite(result.image.astype(float)).all()
+    if image.std() == 0:
+        np.testing.assert_allclose(result.image, image.flat[0], atol=1e-6)
+
+
+def test_alpha_is_kept_and_colour_does_not_bleed() -> None:
+    """White discs on nothing, with black stored under alpha 0: no grey where the disc's edge is."""
+    y, x = np.mgrid[:64, :64]
+    alpha = (np.hypot((y % 16) - 8, (x % 16) - 8) < 5).astype(np.uint8) * 255
+    image = np.stack([alpha // 255 * 250] * 3 + [alpha], -1)
+    made = otsynth_core.tile(image, device="numpy").image
+    assert abs((made[..., 3] > 127).mean() - (alpha > 127).mean()) < 0.05
+    assert (made[made[..., 3] > 8][:, :3] >= 249).all()
+
+
+def test_grey_in_three_channels_is_solved_as_one() -> None:
+    grey = blobs(48, 48, 1)
+    one = otsynth_core.tile(grey, device="numpy").image
+    three = otsynth_core.tile(np.repeat(grey, 3, 2), device="numpy").image
+    np.testing.assert_array_equal(np.repeat(one, 3, 2), three)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((9, 4, 3), np.uint8), "4x9 px"),
+        (np.zeros((0, 4, 3), np.uint8), "empty"),
+        (np.zeros((9, 9, 5), np.uint8), "1 to 4"),
+        (np.zeros(9, np.uint8), "(9,)"),
+        (np.zeros((9, 9), np.uint16), "uint16"),
+        (np.full((9, 9), np.nan, np.float32), "81 pixels"),
+        ("picture.png", "str"),
+    ],
+)
+def test_bad_images_are_refused_in_words(image: np.ndarray, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        otsynth_core.tile(image, size=(16, 16), device="numpy")
+    assert words in str(refusal.value)
+
+
+def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
+    steps: list[transport.Step] = []
+    result = otsynth_core.tile(exemplar, device="numpy", progress=steps.append)
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert [step.level for step in steps] == sorted((step.level for step in steps), reverse=True)
+    assert {step.levels for step in steps} == {len(result.seconds)}
+    assert steps[-1].image.shape[:2] == exemplar.shape[:2]
+    assert steps[-1].round == steps[-1].rounds - 1
+
+
+def test_to_cancel_is_to_stop_asking(exemplar: np.ndarray) -> None:
+    work = tasks.steps(Tile(device="numpy"), exemplar)
+    next(work)
+    work.close()
+    with pytest.raises(StopIteration):
+        next(work)
+
+
+def test_report(exemplar: np.ndarray) -> None:
+    report = otsynth_core.tile(exemplar, size=Size(40, 32), seed=5, device="numpy").report()
+    assert report["task"] == "tile"
+    assert report["size"] == [40, 32]
+    assert report["seed"] == 5
+    assert report["device"] == "numpy"
+    assert len(report["seconds_per_level"]) == len(transport.schedule(exemplar.shape[:2], (32, 40), (True, True)))
+    assert report["seconds"] == pytest.approx(sum(report["seconds_per_level"]), abs=0.01)
+
+
+def test_auto_works_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert kernels.load("auto").name == "numpy"
+    with pytest.raises(InputError, match="torch is not installed"):
+        kernels.load("cpu")
+
+
+@pytest.mark.skipif(len(DEVICES) < 2, reason="torch is not installed")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    import torch
+
+    absent = "cuda" if not torch.cuda.is_available() else "mps"
+    with pytest.raises(InputError, match=f"device is {absent}"):
+        kernels.load(absent)

@@ -1,0 +1,97 @@
+"""Imports point one way, and torch and bpy stay where they belong. Read from the syntax trees, nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
+
+LAYERS = [
+    {"spec"},
+    {"maps", "files", "patches", "pyramid"},
+    {"kernels", "kernels.numpy", "kernels.torch"},
+    {"semidual", "search"},
+    {"transport", "metrics"},
+    {"tasks", "tasks.result", "tasks.synthesize", "tasks.tile"},
+    {"__init__"},
+    {"worker", "cli"},
+    {"__main__"},
+]
+"""The core's modules, lowest first. A module imports from its own layer or lower ones."""
+
+TORCH = {"kernels.torch"}
+WITHOUT_BPY = {"jobs", "runtime"}
+
+
+def name(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def modules(root: Path) -> dict[str, Path]:
+    return {name(path, root): path for path in sorted(root.rglob("*.py"))}
+
+
+def imports(path: Path, root: Path) -> set[str]:
+    """Full names of what a file imports; relative ones as ".spec", ".kernels.numpy" from the root package."""
+    package = list(path.relative_to(root).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module or "")
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                deeper = root.joinpath(*base, alias.name)
+                is_module = deeper.with_suffix(".py").exists() or deeper.is_dir()
+                found.add("." + ".".join([*base, alias.name] if is_module else base))
+    return found
+
+
+def height(module: str) -> int:
+    return next(i for i, layer in enumerate(LAYERS) if module in layer)
+
+
+def test_every_core_module_has_its_layer() -> None:
+    assert set(modules(CORE)) == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("module", modules(CORE))
+def test_core_imports_point_down(module: str) -> None:
+    for imported in imports(modules(CORE)[module], CORE):
+        assert not imported.startswith(("otsynth_core", "blender_addon", "bpy")), imported
+        if imported.startswith("."):
+            assert height(imported[1:] or "__init__") <= height(module), f"{module} imports {imported}"
+        if imported.split(".")[0] == "torch":
+            assert module in TORCH
+
+
+@pytest.mark.parametrize("module", modules(ADDON))
+def test_addon_reaches_the_core_through_the_request_only(module: str) -> None:
+    found = imports(modules(ADDON)[module], ADDON)
+    assert not {i for i in found if i.split(".")[0] in ("torch", "otsynth_core")}
+    assert {i for i in found if "otsynth_core" in i} <= {".otsynth_core.spec"}
+    if module in WITHOUT_BPY:
+        assert "bpy" not in found
+
+
+def test_importing_the_core_does_not_import_torch() -> None:
+    code = "import sys, otsynth_core, otsynth_core.cli, otsynth_core.worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_version_stands_in_the_manifest_alone() -> None:
+    version = tomllib.loads((ADDON / "blender_manifest.toml").read_text())["version"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+    sources = [*modules(CORE).values(), *modules(ADDON).values(), ROOT / "build.py"]
+    assert not [path for path in sources if f'"{version}"' in path.read_text()]
