@@ -62,11 +62,29 @@ def seam(image: Array, axis: int) -> float:
     A jump is the mean absolute difference of two neighbouring rows (columns), over pixels and channels. At most about
     1 where the image repeats without an edge. A flat image has no seam: 0.
     """
-    jumps = np.abs(np.roll(image, -1, axis) - image).mean(axis=tuple(a for a in range(image.ndim) if a != axis))
+    jumps = _jumps(image, axis)
     edge, interior = jumps[-1], np.percentile(jumps[:-1], 95)
     if interior == 0:
         return 0.0 if edge == 0 else float("inf")
     return float(edge / interior)
+
+
+def roughest(image: Array, exemplar: Array) -> float:
+    """Largest jump anywhere, wrap edges included, over the largest inside the exemplar; the larger of both axes.
+
+    Above 1 there is an edge, somewhere, that the exemplar does not have. Unlike `seam` this does not depend on where
+    an image that tiles is cut.
+    """
+    ratios = []
+    for axis in (0, 1):
+        own, wanted = _jumps(image, axis).max(), _jumps(exemplar, axis)[:-1].max()
+        ratios.append(own / wanted if wanted else 0.0 if own == 0 else float("inf"))
+    return float(max(ratios))
+
+
+def _jumps(image: Array, axis: int) -> Array:
+    """Mean absolute difference of each row (column) and the next, the last one's across the wrap edge."""
+    return np.abs(np.roll(image, -1, axis) - image).mean(axis=tuple(a for a in range(image.ndim) if a != axis))
 
 
 def sharpness(image: Array, exemplar: Array) -> float:
@@ -119,6 +137,7 @@ def measure(image: Array, exemplar: Array) -> dict[str, Any]:
         "floor": floor(exemplar),
         "seam_y": seam(image, 0),
         "seam_x": seam(image, 1),
+        "roughest": roughest(image, exemplar),
         "sharpness": sharpness(image, exemplar),
         "copied": copied(image, exemplar),
     }

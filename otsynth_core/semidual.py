@@ -10,27 +10,27 @@ import numpy as np
 
 from .kernels import Array, Kernels
 
-ANNEALING = (0.1, 0.03, 0.01)
-"""Entropic regularisation lam, as a share of the descriptors' variance, from the first to the last steps of a round.
+ANNEALING = (0.06, 0.01)
+"""Entropic regularisation lam, as a share of the descriptors' variance, of the first and the last steps of a round.
 
-The last one alone, started from the round before, does not keep up with an image that changes: small lam moves mass
-between distant groups of patches slowly, and the composition swings from one to the other.
+The last alone, started from the round before, does not keep up with an image that changes: small lam moves mass
+between distant groups of patches slowly, and the composition swings from one to the other. Nor do a part of the
+image's patches stand for all: the potentials of rare patches swing with the sample.
 """
 STEPS = 5
-BATCH = 1024
 
 CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
 PACE = 0.3
 
 
-def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, key: int) -> Array:
+def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array) -> Array:
     """psi near the maximum of F for these patches, started from psi: ascent on the entropic semi-dual, annealed."""
     scale = kernels.variance(Y)
     if scale == 0:  # one patch everywhere: there is nothing to choose
         return psi
-    for stage, lam in enumerate(ANNEALING):
-        psi = kernels.ascend(X, Y, psi, lam * scale, STEPS, BATCH, key + stage)
+    for lam in ANNEALING:
+        psi = kernels.ascend(X, Y, psi, lam * scale, STEPS)
     return psi
 
 

@@ -52,8 +52,8 @@ class Kernels(Protocol):
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
         """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j."""
 
-    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int, batch: int, key: int) -> Array:
-        """`steps` Sinkhorn steps on the entropic semi-dual with regularisation lam, over `batch` random patches.
+    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
+        """`steps` Sinkhorn steps on the entropic semi-dual with regularisation lam.
 
         A step is psi_j += lam log(1/m / share_j), share_j = 1/n sum_i softmax_j((psi_j - |x_i - y_j|^2) / lam): it
         vanishes where dF/dpsi_j = 1/m - share_j does, and reaches all exemplar patches at once, near ties included.
@@ -95,6 +95,9 @@ class Kernels(Protocol):
 
     def vote(self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int]) -> Array:
         """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W)."""
+
+    def roll(self, values: Array, turn: int, axis: int) -> Array:
+        """The values moved on by `turn` places along an axis, in a circle."""
 
     def mean(self, values: Array) -> float:
         """The mean of all values."""

@@ -41,10 +41,8 @@ class NumpyKernels:
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
         return np.stack(np.divmod(_argmin(_flat(X), _flat(Y), psi.ravel()), Y.shape[1])).reshape(2, *X.shape[:2])
 
-    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int, batch: int, key: int) -> Array:
+    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = _flat(X), _flat(Y), psi.ravel()
-        if batch < len(x):
-            x = x[_hash(np.arange(batch), key) % len(x)]
         n, m = len(x), len(y)
         K = x @ (np.float32(2 / lam) * y).T + (p - (y * y).sum(1)) / np.float32(lam)  # -cost / lam + const_i
         np.exp(np.maximum(K - K.max(1, keepdims=True), -LEAST), out=K)
@@ -115,6 +113,9 @@ class NumpyKernels:
                 part[..., -1:] += w
         total = _fold(_fold(total, 0, size[0]), 1, size[1])
         return total[..., :-1] / total[..., -1:]
+
+    def roll(self, values: Array, turn: int, axis: int) -> Array:
+        return np.roll(values, turn, axis)
 
     def mean(self, values: Array) -> float:
         return float(values.mean(dtype=np.float64))

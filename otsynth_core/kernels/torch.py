@@ -60,10 +60,8 @@ class TorchKernels:
         sigma = self._argmin(_flat(X), _flat(Y), psi.reshape(-1)).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
 
-    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int, batch: int, key: int) -> Array:
+    def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = _flat(X), _flat(Y), psi.reshape(-1)
-        if batch < len(x):
-            x = x[_hash(torch.arange(batch, device=self.device), key) % len(x)]
         n, m = len(x), len(y)
         K = torch.addmm((p - (y * y).sum(1)) / lam, x, (2 / lam * y).T)  # (n, m) -cost / lam + const_i
         K.sub_(K.max(1, keepdim=True).values).clamp_(min=-LEAST).exp_()
@@ -135,6 +133,9 @@ class TorchKernels:
                 total[dy : dy + fh, dx : dx + fw] += part.reshape(fh, fw, c + 1)
         total = _fold(_fold(total, 0, size[0]), 1, size[1])
         return total[..., :-1] / total[..., -1:]
+
+    def roll(self, values: Array, turn: int, axis: int) -> Array:
+        return torch.roll(values, turn, axis)
 
     def mean(self, values: Array) -> float:
         return float(values.mean())

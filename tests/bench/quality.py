@@ -49,6 +49,7 @@ def row(name: str, exemplar: np.ndarray, result: otsynth_core.Result) -> dict:
         "ratio": figures["distance"] / figures["floor"],
         "seam": max(figures["seam_y"], figures["seam_x"]),
         "seam before": max(metrics.seam(given, axis) for axis in (0, 1)),
+        "roughest": figures["roughest"],
         "sharp": figures["sharpness"],
         "copied": figures["copied"],
     }
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path)
     options = parser.parse_args()
     rows = []
-    names = ["seconds", "distance", "floor", "ratio", "seam", "seam before", "sharp", "copied"]
+    names = ["seconds", "distance", "floor", "ratio", "seam", "seam before", "roughest", "sharp", "copied"]
     print(f"{CROP}x{CROP} crops to {options.size}, seed {options.seed}, {datetime.date.today()}\n")
     print(f"| texture | {' | '.join(names)} | |\n|---|{'---|' * (len(names) + 1)}")
     for path in sorted(options.textures.glob("*.png")):

@@ -56,20 +56,13 @@ def test_assign(provider: kernels.Kernels, scene: dict) -> None:
 @pytest.mark.parametrize("steps", [1, 4])
 def test_ascend(provider: kernels.Kernels, scene: dict, steps: int) -> None:
     lam = 0.2 * float(costs(scene).mean())
-    psi = provider.ascend(*arrays(provider, scene, "X", "Y", "psi"), lam, steps, 10**6, 0)
+    psi = provider.ascend(*arrays(provider, scene, "X", "Y", "psi"), lam, steps)
     wanted = scene["psi"].ravel().astype(float)
     for _ in range(steps):
         K = np.exp((wanted - costs(scene)) / lam)
         share = (K / K.sum(1, keepdims=True)).mean(0)
         wanted = wanted + lam * np.log(1 / len(share) / share)
     np.testing.assert_allclose(provider.numpy(psi).ravel(), wanted, atol=2e-3 * lam * steps)
-
-
-def test_ascend_takes_a_batch(provider: kernels.Kernels, scene: dict) -> None:
-    X, Y, psi = arrays(provider, scene, "X", "Y", "psi")
-    once, again, other = (provider.numpy(provider.ascend(X, Y, psi, 1.0, 2, 50, key)) for key in (1, 1, 2))
-    assert np.array_equal(once, again)
-    assert not np.array_equal(once, other)
 
 
 def test_distances_and_score(provider: kernels.Kernels, scene: dict) -> None:
@@ -158,6 +151,11 @@ def test_vote(provider: kernels.Kernels, scene: dict, wrap: tuple[bool, bool]) -
             votes[rows, columns] += weight[y, x]
     u = provider.vote(*(provider.array(a) for a in (e, C, weight)), SIDE, size)
     np.testing.assert_allclose(provider.numpy(u), total / votes, atol=1e-5)
+
+
+def test_roll(provider: kernels.Kernels) -> None:
+    values = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(provider.numpy(provider.roll(provider.array(values), -1, 1))[0], [1, 2, 3, 0])
 
 
 def test_weights_mean_variance(provider: kernels.Kernels, scene: dict) -> None:

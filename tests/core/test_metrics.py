@@ -50,6 +50,17 @@ def test_seam_of_a_ramp_and_of_a_wave() -> None:
     assert metrics.seam(np.concatenate([np.zeros((50, 9, 1)), np.ones((1, 9, 1))]), 0) == float("inf")
 
 
+def test_roughest_sees_an_edge_wherever_it_is(noise: np.ndarray) -> None:
+    ramp = np.linspace(0, 1, 101)[:, None, None] * np.ones((1, 50, 1))
+    assert metrics.roughest(ramp, ramp) == pytest.approx(100)
+    assert metrics.roughest(np.roll(ramp, 30, 0), ramp) == pytest.approx(100)
+    assert metrics.seam(np.roll(ramp, 30, 0), 0) == pytest.approx(1)
+    assert 0.8 < metrics.roughest(noise, noise) < 1.2
+    flat = np.ones((8, 8, 3))
+    assert metrics.roughest(flat, flat) == 0
+    assert metrics.roughest(noise, flat) == float("inf")
+
+
 def test_sharpness_is_the_square_of_contrast(noise: np.ndarray) -> None:
     assert metrics.sharpness(noise, noise) == 1
     assert metrics.sharpness(noise / 2, noise) == pytest.approx(0.25)
@@ -70,4 +81,5 @@ def test_measure_offers_every_figure(noise: np.ndarray) -> None:
     assert figures["distance"] == figures["floor"]
     assert figures["sharpness"] == figures["copied"] == 1
     assert figures["seam_y"] == metrics.seam(noise, 0)
+    assert figures["roughest"] == metrics.roughest(noise, noise)
     assert figures["seam_x"] == metrics.seam(noise, 1)

@@ -17,8 +17,8 @@ def solved(provider: kernels.Kernels, X: np.ndarray, Y: np.ndarray, rounds: int 
     """The assignment and the semi-dual's value F(psi) after some rounds of ascent on a fixed problem."""
     x, y = provider.array(X), provider.array(Y)
     psi = provider.array(np.zeros(Y.shape[:2], np.float32))
-    for key in range(rounds):
-        psi = semidual.ascended(provider, x, y, psi, key)
+    for _ in range(rounds):
+        psi = semidual.ascended(provider, x, y, psi)
     C = provider.assign(x, y, psi)
     value = provider.mean(provider.score(x, y, psi, C)) + provider.mean(psi)
     return provider.numpy(C)[0].ravel(), value

@@ -86,15 +86,22 @@ def test_result_is_like_a_photo_and_tiles(photo: np.ndarray, device: str) -> Non
     assert metrics.copied(result.image, photo) < 0.3
 
 
-def test_wrap_edge_is_like_any_other_place() -> None:
-    """Over many seeds the jump at the wrap edge is that of the interior; a field that did not wrap would show here."""
-    ramp = np.linspace(0, 1, 48, dtype=np.float32)[:, None, None] * np.ones((1, 48, 1), np.float32)
-    ramp += 0.02 * np.random.default_rng(0).standard_normal(ramp.shape).astype(np.float32)
-    for seed in range(3):
-        image = otsynth_core.tile(ramp, seed=seed, device="numpy").image
-        jumps = np.abs(np.roll(image, -1, 0) - image).mean((1, 2))
-        assert jumps[-1] <= jumps[:-1].max()
-    assert metrics.seam(ramp, 0) > 5
+def test_an_axis_wraps_or_does_not_wherever_it_is_cut(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "cut", lambda *_: (0, 0))  # the edge stays where the solver began
+    for wrap, tiles in (("both", (True, True)), ("x", (False, True)), ("y", (True, False))):
+        image = otsynth_core.synthesize(photo, size=(160, 160), wrap=wrap, device="numpy").image
+        assert tuple(metrics.seam(image, axis) < 1.1 for axis in (0, 1)) == tiles
+
+
+def test_the_cut_leaves_a_contour_by_the_nearest_way() -> None:
+    rows = np.array([0, 5, 9, 14, 14, 15, 15, 15, 15, 16], np.float32)  # steep from row 0 to 3, and around the end
+    u = rows[:, None, None] * np.ones((1, 12, 2), np.float32)
+    jumps = np.abs(rows - np.roll(rows, 1))
+    assert jumps[0] == 16  # the edge as it was
+    assert transport.cut(u, (True, True), 1) == (-9, 0)
+    assert jumps[9] == 1  # the edge as it is then
+    assert transport.cut(u, (True, True), 4) == (-8, 0)
+    assert transport.cut(u, (False, True), 1) == (0, 0)
 
 
 @pytest.mark.parametrize(
