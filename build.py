@@ -47,7 +47,7 @@ def build() -> Path:
     target.parent.mkdir(exist_ok=True)
     part = target.with_suffix(".part")
     with zipfile.ZipFile(part, "w") as bundle:
-        for name, path in sorted(staged()):
+        for name, path in staged():
             entry = zipfile.ZipInfo(name)  # dated 1980 and not compressed: only contents count, no zlib's version
             entry.external_attr = 0o644 << 16
             entry.create_system = 3

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Generator, Mapping
+import threading
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from .otsynth_core.spec import InputError, Request, to_json
+from .otsynth_core.spec import PROTOCOL, InputError, Request, to_json
 
-PROTOCOL = 1
 _PLACE = str(Path(__file__).parent)
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from otsynth_core import worker; del sys.path[0]; worker.serve()"
-_STOP_SECONDS = 5
+_GREETING_SECONDS = 60
 
 
 class JobError(Exception):
@@ -39,22 +40,22 @@ class Outcome:
 
 
 def run(
-    python: str, environment: Mapping[str, str], request: Request, exemplar: np.ndarray
+    command: Sequence[str], environment: Mapping[str, str], request: Request, exemplar: np.ndarray
 ) -> Generator[dict[str, Any], None, Outcome]:
     """Yields the worker's step messages, returns the Outcome. To cancel is to close the generator.
 
+    command: the start of a Python's command line.
     Raises InputError where the worker refuses the input, JobError where it fails.
     """
-    with tempfile.TemporaryDirectory(prefix="otsynth-") as folder, (Path(folder) / "log.txt").open("w+b") as log:
+    with (
+        tempfile.TemporaryDirectory(prefix="otsynth-", ignore_cleanup_errors=True) as folder,
+        (Path(folder) / "log.txt").open("w+b") as log,
+    ):
         given, made = Path(folder) / "exemplar.npy", Path(folder) / "result.npy"
         np.save(given, exemplar, allow_pickle=False)
-        process = _started(python, environment, folder, log)
+        process = _started(command, environment, folder, log)
         try:
-            ready = _heard(process, log)
-            if ready.get("protocol") != PROTOCOL:
-                raise JobError(
-                    f"The worker speaks protocol {ready.get('protocol')}, not {PROTOCOL}", "Reinstall otsynth"
-                )
+            _greet(process, log)
             _ask(process, {"do": "run", "request": to_json(request), "exemplar": str(given), "result": str(made)})
             while (message := _heard(process, log))["is"] == "step":
                 yield message
@@ -62,13 +63,27 @@ def run(
                 if message["code"] == "input":
                     raise InputError(message["message"])
                 raise JobError(message["message"], message["hint"], _text(log))
-            return Outcome(np.load(made, allow_pickle=False), message["report"])
+            return _outcome(made, message)
+        except (KeyError, ValueError, OSError) as error:
+            if isinstance(error, InputError):
+                raise
+            words = f"The worker's answer cannot be used ({type(error).__name__}: {error})"
+            raise JobError(words, "Choose another Python in the add-on's preferences", _text(log)) from error
         finally:
             _end(process)
 
 
-def _started(python: str, environment: Mapping[str, str], folder: str, log: IO[bytes]) -> subprocess.Popen[str]:
-    command = [python, "-B", "-c", _START, _PLACE]
+def _outcome(made: Path, message: Mapping[str, Any]) -> Outcome:
+    image, report = np.load(made, allow_pickle=False), message["report"]
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] > 4:
+        raise ValueError(f"a result of {image.dtype} values and shape {image.shape}")
+    return Outcome(image, {"size": report["size"], "device": report["device"], "seconds": report["seconds"], **report})
+
+
+def _started(
+    start: Sequence[str], environment: Mapping[str, str], folder: str, log: IO[bytes]
+) -> subprocess.Popen[str]:
+    command = [*start, "-X", "utf8", "-B", "-c", _START, _PLACE]
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console
     try:
         return subprocess.Popen(
@@ -79,13 +94,31 @@ def _started(python: str, environment: Mapping[str, str], folder: str, log: IO[b
             cwd=folder,
             env=dict(environment),
             encoding="utf-8",
+            errors="replace",
             creationflags=flags,
             start_new_session=True,  # Ctrl-C in a terminal is for Blender, which then ends the worker
         )
     except OSError as error:
         raise JobError(
-            f'Python "{python}" cannot be started ({error.strerror})', "Choose another in the add-on's preferences"
+            f'Python "{start[0]}" cannot be started ({error.strerror})', "Choose another in the add-on's preferences"
         ) from error
+
+
+def _greet(process: subprocess.Popen[str], log: IO[bytes]) -> None:
+    """Waits for the worker's first message, for a while: what was chosen may be no Python and say nothing, ever."""
+    silence = threading.Timer(_GREETING_SECONDS, process.kill)
+    silence.start()
+    try:
+        ready = _heard(process, log)
+    finally:
+        in_time = silence.is_alive()
+        silence.cancel()
+        if not in_time:
+            words = f"The worker did not answer in {_GREETING_SECONDS} seconds"
+            raise JobError(words, "Choose another Python in the add-on's preferences", _text(log))
+    if ready.get("protocol") != PROTOCOL:
+        words = f"The worker speaks protocol {ready.get('protocol')}, not {PROTOCOL}"
+        raise JobError(words, "Reinstall the extension", _text(log))
 
 
 def _ask(process: subprocess.Popen[str], message: Mapping[str, Any]) -> None:
@@ -118,16 +151,12 @@ def _text(log: IO[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Lets a worker that is idle leave by itself; ends one that is busy."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    if sys.exc_info()[0] is not None:
-        process.kill()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
+    """It has answered or must not: either way there is nothing left to wait for."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and what it started
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # a message that the dead worker did not take is still in the buffer
+            pipe.close()  # type: ignore[union-attr]

@@ -9,7 +9,8 @@ import bpy
 from .otsynth_core.spec import InputError
 
 _KEPT = ("projection", "projection_blend", "interpolation", "extension", "parent")
-_GAP = 40
+_DRAWN = 300
+"""About how high an Image Texture node is drawn, with a gap; headless Blender does not know."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,25 @@ def place(source: Source, image: bpy.types.Image) -> bpy.types.Node | None:
     if source.tree is None or source.node is None:
         return None
     old, tree = source.node, source.tree
+    place = _free(tree, old)
     new = tree.nodes.new(old.bl_idname)
     new.image = image
     for name in _KEPT:
         setattr(new, name, getattr(old, name))
     new.label = image.name
     new.width = old.width
-    new.location = (old.location.x, old.location.y - old.height - _GAP)
+    new.location = place
     for link in old.inputs["Vector"].links:
         tree.links.new(link.from_socket, new.inputs["Vector"])
     new.select = False
     tree.nodes.active = old
     return new
+
+
+def _free(tree: bpy.types.NodeTree, node: bpy.types.Node) -> tuple[float, float]:
+    """The first place below the node where no other Image Texture node stands."""
+    x, y = node.location
+    others = [n.location for n in tree.nodes if n.type == "TEX_IMAGE" and n.parent == node.parent]
+    while any(abs(o.x - x) < node.width and abs(o.y - y) < _DRAWN for o in others):
+        y -= _DRAWN
+    return x, y

@@ -5,8 +5,8 @@ No postponed annotations here: Blender reads property definitions from the annot
 
 import json
 import sys
+import traceback
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -46,6 +46,9 @@ class _Synthesis:
             self.report({"ERROR"}, f"Out of memory: {error}. Choose a smaller size.")
         except KeyboardInterrupt:
             self.report({"WARNING"}, "Cancelled: nothing was changed")
+        except Exception as error:
+            traceback.print_exc()
+            self.report({"ERROR"}, f"{type(error).__name__}: {error}. Nothing was changed; the console has more.")
         else:
             report = json.loads(image[REPORT])
             size, device, seconds = Size(*report["size"]), report["device"], report["seconds"]
@@ -58,14 +61,21 @@ class _Synthesis:
         request = properties.request(self.task, self)
         path = pixels.beside(source.image, self.suffix) if self.store == "beside" else None
         exemplar = pixels.read(source.image)
-        python = runtime.python(context.preferences.addons[__package__].preferences.python)
-        outcome = _progressed(context, jobs.run(python, runtime.environment(), request, exemplar))
-        image = pixels.create(Path(source.image.name).stem + self.suffix, outcome.image, source.image, path)
+        command = runtime.command(context.preferences.addons[__package__].preferences.python)
+        outcome = _progressed(context, jobs.run(command, runtime.environment(), request, exemplar))
+        image = pixels.create(_stem(source.image.name) + self.suffix, outcome.image, source.image, path)
         image[REPORT] = json.dumps({"source": source.image.name, **outcome.report})
-        nodes.place(source, image)
+        if nodes.place(source, image) is None:
+            image.use_fake_user = True  # nothing else keeps it
         if context.space_data is not None and context.space_data.type == "IMAGE_EDITOR":
             context.space_data.image = image
         return image
+
+
+def _stem(name: str) -> str:
+    """An image's name without the ending of an image file; other dots belong to the name."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot + ending.lower() in bpy.path.extensions_image else name
 
 
 def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:

@@ -9,7 +9,7 @@ import bpy
 from . import nodes
 from .operators import OTSYNTH_OT_synthesize, OTSYNTH_OT_tile
 from .otsynth_core.spec import InputError
-from .properties import ForSynthesize, ForTile
+from .properties import ForSynthesize, ForTile, names
 
 
 class _Panel:
@@ -42,9 +42,8 @@ class _Panel:
 
 def _button(layout: Any, operator: Any, kind: type, options: Any) -> None:
     button = layout.operator(operator.bl_idname)
-    for cls in kind.__mro__:
-        for name in vars(cls).get("__annotations__", ()):
-            setattr(button, name, getattr(options, name))
+    for name in names(kind):
+        setattr(button, name, getattr(options, name))
 
 
 class OTSYNTH_PT_nodes(_Panel, bpy.types.Panel):

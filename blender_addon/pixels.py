@@ -32,7 +32,8 @@ def read(image: bpy.types.Image) -> np.ndarray:
         raise InputError(f'Image "{image.name}" has 16-bit or float pixels: convert it to 8 bits a channel')
     values = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(values)
-    rgba = np.rint(values.reshape(height, width, 4)[::-1] * 255).astype(np.uint8)
+    values *= 255
+    rgba = np.rint(values, out=values).astype(np.uint8).reshape(height, width, 4)[::-1]
     opaque = image.alpha_mode == "NONE" or (rgba[..., 3] == 255).all()
     return np.ascontiguousarray(rgba[..., :3] if opaque else rgba)
 
@@ -61,6 +62,13 @@ def beside(image: bpy.types.Image, suffix: str) -> Path:
     return free
 
 
+def _alike(image: bpy.types.Image, like: bpy.types.Image) -> None:
+    if image.colorspace_settings.name != like.colorspace_settings.name:
+        image.colorspace_settings.name = like.colorspace_settings.name
+    # Our pixels are straight: an 8-bit file that is called premultiplied would be divided by alpha when it is read.
+    image.alpha_mode = "STRAIGHT" if like.alpha_mode == "PREMUL" else like.alpha_mode
+
+
 def create(name: str, pixels: np.ndarray, like: bpy.types.Image, path: Path | None) -> bpy.types.Image:
     """A new image with these pixels and the colour space and alpha mode of `like`, packed or saved as PNG at `path`.
 
@@ -73,16 +81,19 @@ def create(name: str, pixels: np.ndarray, like: bpy.types.Image, path: Path | No
     try:
         if tuple(image.size) != (width, height):
             raise MemoryError(f"Blender could not make an image of {width}x{height} px")
-        image.colorspace_settings.name = like.colorspace_settings.name
-        image.alpha_mode = like.alpha_mode
+        _alike(image, like)
         image.pixels.foreach_set(rgba.ravel())
         image.update()
         if path is None:
             image.pack()
         else:
+            relative = like.filepath.startswith("//") and like.library is None
             image.file_format = "PNG"
-            image.filepath_raw = str(path)
+            image.filepath_raw = bpy.path.relpath(str(path)) if relative else str(path)
+            image.colorspace_settings.name = "Non-Color"  # or saving converts from linear spaces
+            image.pixels.foreach_set(rgba.ravel())
             image.save()
+            _alike(image, like)
     except BaseException:
         bpy.data.images.remove(image)
         raise

@@ -3,6 +3,7 @@
 No postponed annotations here: Blender reads property definitions from the annotations themselves.
 """
 
+import inspect
 from dataclasses import fields
 from typing import Any
 
@@ -93,11 +94,21 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
         self.layout.prop(self, "python")
 
 
+def names(kind: type) -> list[str]:
+    """The properties that an operator's options consist of."""
+    return [name for cls in kind.__mro__ if cls is not object for name in inspect.get_annotations(cls)]
+
+
 def request(task: str, options: Any) -> Request:
-    """The request for a task from an operator's options. Raises InputError for values out of range."""
+    """The request for a task from an operator's options. Raises InputError for values out of range.
+
+    Who gives a width or height to tile, and says nothing of the source's size, wants that width and height.
+    """
     size = Size(options.width, options.height)
     if task == Tile.task:
-        return Tile(size=None if options.use_source_size else size, seed=options.seed, device=options.device)
+        given = any(map(options.properties.is_property_set, ("width", "height")))
+        own = options.use_source_size and (options.properties.is_property_set("use_source_size") or not given)
+        return Tile(size=None if own else size, seed=options.seed, device=options.device)
     return Synthesize(size=size, wrap=options.wrap, seed=options.seed, device=options.device)
 
 

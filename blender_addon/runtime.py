@@ -6,13 +6,21 @@ import os
 import sys
 
 VARIABLE = "OTSYNTH_PYTHON"
+_BLENDERS = ("OCIO", "PYTHONHOME", "PYTHONIOENCODING")
 
 
-def python(preferred: str) -> str:
-    """The executable: environment variable OTSYNTH_PYTHON, else the preference, else Blender's own Python."""
-    return os.environ.get(VARIABLE) or preferred or sys.executable
+def command(preferred: str) -> list[str]:
+    """How to start the Python that computes: the environment variable's, else the preference's, else Blender's own.
+
+    Blender's own is kept apart from the user's packages, which may hold another NumPy, as Blender itself does.
+    """
+    chosen = os.environ.get(VARIABLE) or preferred
+    if not chosen:
+        return [sys.executable, "-I"]
+    chosen = os.path.expanduser(chosen.strip())
+    return [os.path.abspath(chosen) if os.path.dirname(chosen) else chosen]
 
 
 def environment() -> dict[str, str]:
     """This process's environment without what is meant for Blender alone."""
-    return {name: value for name, value in os.environ.items() if name not in ("OCIO", "PYTHONHOME")}
+    return {name: value for name, value in os.environ.items() if name not in _BLENDERS}

@@ -33,7 +33,7 @@ def tile(
 
     Raises InputError for an image or a value that cannot be used.
     """
-    request = Tile(size=Size(*size) if size is not None else None, seed=seed, device=device)
+    request = Tile(size=None if size is None else Size.of(size), seed=seed, device=device)
     return tasks.finished(tasks.steps(request, image), progress)
 
 
@@ -50,5 +50,5 @@ def synthesize(
 
     Raises InputError for an image or a value that cannot be used.
     """
-    request = Synthesize(size=Size(*size), wrap=wrap, seed=seed, device=device)
+    request = Synthesize(size=Size.of(size), wrap=wrap, seed=seed, device=device)
     return tasks.finished(tasks.steps(request, image), progress)

@@ -2,6 +2,9 @@
 
 import sys
 
-from .cli import main
-
-sys.exit(main())
+if __name__ == "__main__":
+    try:
+        from .cli import main
+    except KeyboardInterrupt:
+        sys.exit("otsynth: cancelled: nothing was written")
+    sys.exit(main())

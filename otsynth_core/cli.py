@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
+from math import isfinite
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from . import files, metrics, tasks
 from .maps import Map
@@ -42,8 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"otsynth: {message}\n")
+    _tell(sys.stderr, "otsynth: " + " ".join(message.split()) + "\n")
     return code
+
+
+def _tell(stream: TextIO | None, text: str) -> None:
+    """Writes to a stream that may be closed: what is said to nobody does not undo what was done."""
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), stream.fileno())  # or Python fails again when it ends
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,20 +103,26 @@ def _run(options: argparse.Namespace) -> None:
     request = _request(options)
     picture = files.read(options.exemplar)
     files.check_target(options.out, picture.pixels.shape[2])
+    if options.report:
+        files.check_folder(options.report)
+        if options.report.resolve() == options.out.resolve():
+            raise InputError(f"{options.report}: is the name of the image as well; choose another for the report")
     for path in filter(None, (options.out, options.report)):
-        files.check_folder(path)
         if path.exists() and path.samefile(options.exemplar):
             raise InputError(f"{path}: would overwrite the exemplar; choose another name")
-    result = tasks.finished(tasks.steps(request, picture.pixels), None if options.quiet else _Bar())
-    files.write(options.out, files.Picture(result.image, picture.attributes))
+    result = tasks.finished(tasks.steps(request, picture.pixels), None if options.quiet else _bar)
+    report: dict[str, object] = {}
     if options.report:
         made, wanted = (Map.of(image).pixels for image in (result.image, picture.pixels))
-        report = {"exemplar": str(options.exemplar), **result.report(), **metrics.measure(made, wanted)}
+        figures = {name: value if isfinite(value) else None for name, value in metrics.measure(made, wanted).items()}
+        report = {"exemplar": str(options.exemplar), **result.report(), **figures}
+    files.write(options.out, files.Picture(result.image, picture.attributes))
+    if options.report:
         with files.replaced(options.report) as part:
             part.write_text(json.dumps(report, indent=2) + "\n")
     if not options.quiet:
         size = Size(result.image.shape[1], result.image.shape[0])
-        sys.stdout.write(f"{options.out}: {size} on {result.device} in {sum(result.seconds):.1f} s\n")
+        _tell(sys.stdout, f"{options.out}: {size} on {result.device} in {sum(result.seconds):.1f} s\n")
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -109,18 +130,12 @@ def _request(options: argparse.Namespace) -> Request:
     return kind(**{option.name: getattr(options, option.name) for option in fields(kind)})
 
 
-class _Bar:
+def _bar(step: Step) -> None:
     """A progress bar on stderr: one line that is rewritten on a terminal, one line a level elsewhere."""
-
-    def __init__(self) -> None:
-        self.level: int | None = None
-
-    def __call__(self, step: Step) -> None:
-        terminal = sys.stderr.isatty()
-        done = round(step.fraction * BAR)
-        text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
-        if terminal:
-            sys.stderr.write("\r" + text + ("\n" if step.fraction == 1 else ""))
-        elif step.round + 1 == step.rounds:
-            sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+    done = round(step.fraction * BAR)
+    text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
+    level_done = step.round + 1 == step.rounds
+    if sys.stderr is not None and sys.stderr.isatty():
+        _tell(sys.stderr, "\r" + text + ("\n" if level_done and step.level == 0 else ""))
+    elif level_done:
+        _tell(sys.stderr, text + "\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ import numpy as np
 from .spec import InputError
 
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-KEPT = ("ICCProfile", "oiio:ColorSpace", "XResolution", "YResolution", "ResolutionUnit")
+KEPT = ("ICCProfile", "XResolution", "YResolution", "ResolutionUnit")
 """What a result inherits from its exemplar's file: without its profile a picture changes colour."""
 
 
@@ -35,9 +37,12 @@ def read(path: str | Path) -> Picture:
         raise InputError(f"{path}: there is no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name one image in it")
+    if not path.is_file():
+        raise InputError(f"{path}: is not a regular file; name an image file")
     straight = oiio.ImageSpec()
     straight.attribute("oiio:UnassociatedAlpha", 1)
-    source = oiio.ImageInput.open(str(path), straight)
+    with _hushed():
+        source = oiio.ImageInput.open(os.fsencode(path).decode("utf-8", "replace"), straight)
     if source is None:
         oiio.geterror()
         raise InputError(f"{path}: is not an image that can be read; PNG or JPEG is wanted")
@@ -50,15 +55,43 @@ def read(path: str | Path) -> Picture:
             raise InputError(f"{path}: has {spec.format} values; 8 bits a channel are wanted: convert it first")
         if spec.nchannels > 4:
             raise InputError(f"{path}: has {spec.nchannels} channels; 1 to 4 are wanted")
-        pixels = source.read_image("uint8")
+        with _hushed():
+            pixels = source.read_image("uint8")
         if pixels is None or source.has_error:
             reason = source.geterror().strip().splitlines()
             raise InputError(f"{path}: is truncated or broken ({reason[0] if reason else 'no pixels'})")
+        turned = spec.get_int_attribute("Orientation", 1)
         attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
-    return Picture(pixels.reshape(spec.height, spec.width, spec.nchannels), attributes)
+    pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)
+    return Picture(_upright(pixels, turned), attributes)
 
 
-def check_target(path: str | Path, channels: int | None = None) -> None:
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Format libraries write their own words to the error stream; ours say the same in one line."""
+    if sys.stderr is None:  # it was closed from the start, and 2 may be any file by now
+        yield
+        return
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """The picture as its Exif orientation (1 to 8) means it to be seen: a camera held sideways only notes that."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    down = orientation in (3, 4, 7, 8)
+    right = orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if right else 1])
+
+
+def check_target(path: str | Path, channels: int) -> None:
     """Raises InputError now if an image of so many channels could not be written there later."""
     path = Path(path)
     check_folder(path)
@@ -73,6 +106,8 @@ def check_folder(path: Path) -> None:
     """Raises InputError if no file can be put there."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a regular file; choose another name")
     if not path.parent.is_dir():
         raise InputError(f"{path}: its folder does not exist; make {path.parent} first")
     try:
@@ -93,21 +128,32 @@ def write(path: str | Path, picture: Picture) -> None:
     if channels in (2, 4):
         spec.alpha_channel = channels - 1
     spec.attribute("oiio:UnassociatedAlpha", 1)
-    spec.attribute("Compression", "jpeg:95" if WRITABLE[path.suffix.lower()] == "JPEG" else "zip")
-    spec.attribute("jpeg:subsampling", "4:4:4")  # half the colour resolution would blur small coloured things
+    if WRITABLE[path.suffix.lower()] == "JPEG":
+        spec.attribute("Compression", "jpeg:95")
+        spec.attribute("jpeg:subsampling", "4:4:4")  # half the colour resolution would blur small coloured things
     for name, value in picture.attributes.items():
         spec.attribute(name, *((oiio.TypeDesc(f"uint8[{len(value)}]"), value) if name == "ICCProfile" else (value,)))  # type: ignore[arg-type]
+    free = shutil.disk_usage(path.parent).free
+    if free < picture.pixels.nbytes:  # asked before, since the JPEG library ends the program on a full disk
+        raise OSError(f"{path}: could not be written, the disk is full")
     with replaced(path) as part:
         target = oiio.ImageOutput.create(str(part))
         written = target.open(str(part), spec) and target.write_image(np.ascontiguousarray(picture.pixels))
         if not (target.close() and written):
             raise OSError(f"{path}: could not be written ({target.geterror().strip() or 'unknown reason'})")
+        try:
+            again = read(part).pixels  # the PNG library says nothing of a disk that is full
+        except InputError:
+            raise OSError(f"{path}: could not be written whole; is the disk full?") from None
+        if again.shape != picture.pixels.shape:
+            raise OSError(f"{path}: was written as {again.shape}, not {picture.pixels.shape}")
 
 
 @contextlib.contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it takes the place of `path` when the block ends well, and goes when not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    path = path.resolve()  # through a link, to what it names
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".otsynth-", suffix=path.suffix)
     os.close(handle)
     part = Path(name)
     try:

@@ -18,11 +18,12 @@ PATCH = 4
 SCALES = 4
 SAMPLES = 1500
 WINDOW = 48
+STRIDE = 8
 PROBE = 8
 SAME = 0.1
 
 
-def distance(image: Array, exemplar: Array, seed: int = 0) -> float:
+def distance(image: Array, exemplar: Array) -> float:
     """Multi-scale optimal transport distance between the patches of two images.
 
     At each of `SCALES` scales (halved by `pyramid.downsample`), `SAMPLES` patches of `PATCH` x `PATCH` px are drawn
@@ -32,7 +33,7 @@ def distance(image: Array, exemplar: Array, seed: int = 0) -> float:
     """
     from scipy.optimize import linear_sum_assignment
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     costs = []
     for _ in range(SCALES):
         if min(image.shape[:2] + exemplar.shape[:2]) < PATCH:
@@ -44,9 +45,9 @@ def distance(image: Array, exemplar: Array, seed: int = 0) -> float:
     return float(np.mean(costs))
 
 
-def floor(exemplar: Array, seed: int = 0) -> float:
+def floor(exemplar: Array) -> float:
     """`distance` of the exemplar to itself: what two samples of the same patches are apart."""
-    return distance(exemplar, exemplar, seed)
+    return distance(exemplar, exemplar)
 
 
 def _sample(image: Array, rng: np.random.Generator) -> Array:
@@ -99,8 +100,8 @@ def _gradient_energy(image: Array) -> float:
     return float(np.mean([(np.diff(image, axis=axis) ** 2).mean() for axis in (0, 1)]))
 
 
-def copied(image: Array, exemplar: Array, stride: int = 8) -> float:
-    """Share of the image's `WINDOW` x `WINDOW` px windows, one each `stride` px, that stand verbatim in the exemplar.
+def copied(image: Array, exemplar: Array) -> float:
+    """Share of the image's `WINDOW` x `WINDOW` px windows, one each `STRIDE` px, that stand verbatim in the exemplar.
 
     A window stands there if at some position of the exemplar the root mean square difference, over pixels and
     channels, is below `SAME` times the exemplar's standard deviation. Positions are proposed by the exemplar patches
@@ -113,7 +114,7 @@ def copied(image: Array, exemplar: Array, stride: int = 8) -> float:
     ew, numbers = target.shape[1], PROBE**2 * image.shape[2]
     target = np.ascontiguousarray(target, np.float32).reshape(-1, numbers)
     half_norm = (target**2).sum(1) / 2
-    steps = [np.arange(0, n, stride) for n in own.shape[:2]]
+    steps = [np.arange(0, n, STRIDE) for n in own.shape[:2]]
     corners = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 2)
     same = SAME * exemplar.std()
     found = np.zeros(len(corners), bool)

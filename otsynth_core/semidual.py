@@ -6,6 +6,8 @@ At the maximum every exemplar patch is used equally often: this is what keeps th
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .kernels import Array, Kernels
@@ -14,8 +16,12 @@ ANNEALING = (0.06, 0.01)
 """Entropic regularisation lam, as a share of the descriptors' variance, of the first and the last steps of a round.
 
 The last alone, started from the round before, does not keep up with an image that changes: small lam moves mass
-between distant groups of patches slowly, and the composition swings from one to the other. Nor do a part of the
-image's patches stand for all: the potentials of rare patches swing with the sample.
+between distant groups of patches slowly, and the composition swings from one to the other.
+"""
+PAIRS = 2**24
+"""Most pairs of patches that are looked at in a step. Beyond, a lattice of the image's patches stands for all.
+
+A lattice of many is safe. Where there are few it would miss some, and the potentials of rare patches would swing.
 """
 STEPS = 5
 
@@ -29,8 +35,10 @@ def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array) -> Array:
     scale = kernels.variance(Y)
     if scale == 0:  # one patch everywhere: there is nothing to choose
         return psi
+    stride = math.ceil(math.sqrt(math.prod(X.shape[:2]) * math.prod(Y.shape[:2]) / PAIRS))
+    lattice = X[::stride, ::stride]
     for lam in ANNEALING:
-        psi = kernels.ascend(X, Y, psi, lam * scale, STEPS)
+        psi = kernels.ascend(lattice, Y, psi, lam * scale, STEPS)
     return psi
 
 

@@ -1,11 +1,12 @@
 """What can be asked for: frozen requests, validated at the door, and their JSON form.
 
-Every default, range and sentence of help lives here once; the command line, the worker's messages and Blender's
-properties are made from these fields. Nothing here needs torch, an image or Blender.
+Defaults, ranges and sentences of help live here; the command line, the worker's messages and Blender's properties are
+made from these fields. Nothing here needs torch, an image or Blender.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +17,9 @@ MAX_SIDE = 16384
 """Longest side of a result, in pixels."""
 MAX_SEED = 2**31 - 1
 """Largest seed: what fits a Blender integer property."""
+
+PROTOCOL = 1
+"""Version of the worker's messages, see `worker`."""
 
 WRAPS = ("both", "x", "y", "none")
 DEVICES = ("auto", "cpu", "cuda", "mps", "numpy")
@@ -37,18 +41,23 @@ class Size(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Size:
         """``"512x256"`` -> ``Size(512, 256)``; raises InputError for anything else."""
-        width, by, height = text.lower().partition("x")
+        width, _, height = text.lower().partition("x")
         try:
-            size = cls(int(width), int(height))
+            values = int(width), int(height)
         except ValueError:
             raise InputError(f"size is {text!r}: write it as WxH in pixels, for example 1024x512") from None
-        return size.checked()
+        return cls.of(values)
 
-    def checked(self) -> Size:
-        """This size, or InputError if a side is out of range."""
-        if not all(isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in self):
-            raise InputError(f"size is {self}: each side must be {MIN_SIDE} to {MAX_SIDE} px")
-        return self
+    @classmethod
+    def of(cls, values: Any) -> Size:
+        """The size for two whole numbers; raises InputError for anything else and for a side that is out of range."""
+        try:
+            size = cls(*map(operator.index, values))
+        except TypeError:
+            raise InputError(f"size is {values!r}: two whole numbers are wanted, (width, height) in pixels") from None
+        if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
+            raise InputError(f"size is {size}: each side must be {MIN_SIDE} to {MAX_SIDE} px")
+        return size
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:
@@ -61,7 +70,11 @@ class _Common:
     device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
 
     def _check(self) -> None:
-        if not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
+        try:
+            object.__setattr__(self, "seed", operator.index(self.seed))
+        except TypeError:
+            raise InputError(f"seed is {self.seed!r}: it must be a whole number from 0 to {MAX_SEED}") from None
+        if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed is {self.seed!r}: it must be a whole number from 0 to {MAX_SEED}")
         if self.device not in DEVICES:
             raise InputError(f"device is {self.device!r}: it must be one of {', '.join(DEVICES)}")
@@ -77,7 +90,7 @@ class Tile(_Common):
     def __post_init__(self) -> None:
         self._check()
         if self.size is not None:
-            object.__setattr__(self, "size", Size(*self.size).checked())
+            object.__setattr__(self, "size", Size.of(self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +103,7 @@ class Synthesize(_Common):
 
     def __post_init__(self) -> None:
         self._check()
-        object.__setattr__(self, "size", Size(*self.size).checked())
+        object.__setattr__(self, "size", Size.of(self.size))
         if self.wrap not in WRAPS:
             raise InputError(f"wrap is {self.wrap!r}: it must be one of {', '.join(WRAPS)}")
 
@@ -116,11 +129,6 @@ def from_json(values: Mapping[str, Any]) -> Request:
     unknown = set(values) - {f.name for f in fields(kind)}
     if unknown:
         raise InputError(f"{kind.task} has no option {', '.join(sorted(unknown))}")
-    if values.get("size") is not None:
-        try:
-            values["size"] = Size(*values["size"])
-        except TypeError:
-            raise InputError(f"size is {values['size']!r}: it must be [width, height] in pixels") from None
     missing = {f.name for f in fields(kind) if f.default is MISSING} - set(values)
     if missing:
         raise InputError(f"{kind.task} needs {', '.join(sorted(missing))}")

@@ -9,6 +9,7 @@ what agrees with its neighbours holds together: this is what makes the picture s
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from .spec import InputError
 SIDE = 5
 """Side of a patch, in pixels of its level."""
 COMPONENTS = 16
-EXACT = 2**24
-"""Most pairs of patches (n m) that are compared exhaustively."""
+EXACT = semidual.PAIRS
+"""Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
 ASCENTS = 8
 """Rounds of a level whose pairs are all compared."""
 SEARCHES = (10, 5, 4)
@@ -77,8 +78,8 @@ class Level:
 
     @property
     def work(self) -> int:
-        n, m = (np.prod(side, dtype=int) for side in (self.field, self.positions))
-        return int(n * (self.ascents * m + self.searches * SEARCHED))
+        n, m = math.prod(self.field), math.prod(self.positions)
+        return n * (self.ascents * m + self.searches * SEARCHED)
 
 
 def check(height: int, width: int) -> None:
@@ -96,8 +97,8 @@ def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap) -> li
         own = (exemplar[0] >> index, exemplar[1] >> index)
         height, width = sizes[index]
         field = (height if wrap[0] else height - SIDE + 1, width if wrap[1] else width - SIDE + 1)
-        small = np.prod([*field, *_positions(own)], dtype=int) <= EXACT
-        ascents = ASCENTS if small and (index or not plan) else 0
+        small = math.prod(field) * math.prod(_positions(own)) <= EXACT
+        ascents = ASCENTS if not plan or (small and index) else 0
         before = sum(level.searches > 0 for level in plan)
         searches = 0 if small and index else SEARCHES[min(before, len(SEARCHES) - 1)]
         plan.append(Level(index, own, sizes[index], field, ascents, searches))
@@ -166,10 +167,12 @@ def cut(u: np.ndarray, wrap: Wrap, step: int) -> tuple[int, int]:
     turns = []
     for axis in (0, 1):
         side = u.shape[axis]
+        if not wrap[axis]:
+            turns.append(0)
+            continue
         jumps = np.abs(u - np.roll(u, 1, axis)).mean(axis=(1 - axis, 2))  # jumps[i]: between i - 1 and i
         places = sorted(range(0, side, step), key=lambda i: min(i, side - i))
-        place = next((i for i in places if jumps[i] <= np.median(jumps)), 0)
-        turns.append(-place if wrap[axis] else 0)
+        turns.append(-next((i for i in places if jumps[i] <= np.median(jumps)), 0))
     return turns[0], turns[1]
 
 

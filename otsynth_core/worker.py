@@ -1,12 +1,12 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 1, "device": ...}``, then for every line on stdin
+Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 1}``, then for every line on stdin
 
     {"do": "run", "request": {"task": "tile", ...}, "exemplar": "IN.npy", "result": "OUT.npy"}
 
 answers any number of ``{"is": "step", "level", "levels", "round", "rounds", "fraction"}`` and one of
 
-    {"is": "done", "result": "OUT.npy", "report": {...}}
+    {"is": "done", "report": {...}}
     {"is": "error", "code": "input" | "memory" | "failed", "message": ..., "hint": ...}
 
 It ends when stdin does. Whatever libraries print goes to stderr, so that stdout holds messages alone.
@@ -24,18 +24,16 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from . import kernels, tasks
-from .spec import InputError, from_json
+from . import tasks
+from .spec import PROTOCOL, InputError, from_json
 from .transport import Step
-
-PROTOCOL = 1
 
 
 def serve() -> None:
     """Answers the messages of stdin until it ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    _say(answers, {"is": "ready", "protocol": PROTOCOL, "device": kernels.load("auto").name})
+    _say(answers, {"is": "ready", "protocol": PROTOCOL})
     for line in sys.stdin:
         _say(answers, _answer(line, answers))
 
@@ -70,7 +68,7 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     exemplar = np.load(message["exemplar"], allow_pickle=False)
     result = tasks.finished(tasks.steps(from_json(message["request"]), exemplar), tell)
     np.save(Path(message["result"]), result.image, allow_pickle=False)
-    return {"is": "done", "result": message["result"], "report": result.report()}
+    return {"is": "done", "report": result.report()}
 
 
 def _say(answers: TextIO, message: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -92,6 +93,10 @@ def test_importing_the_core_does_not_import_torch() -> None:
 
 def test_the_version_stands_in_the_manifest_alone() -> None:
     version = tomllib.loads((ADDON / "blender_manifest.toml").read_text())["version"]
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    source = project["tool"]["hatch"]["version"]
+    found = re.search(source["pattern"], (ROOT / source["path"]).read_text())
+    assert found is not None
+    assert found["version"] == version
     sources = [*modules(CORE).values(), *modules(ADDON).values(), ROOT / "build.py"]
     assert not [path for path in sources if f'"{version}"' in path.read_text()]

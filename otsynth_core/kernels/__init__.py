@@ -16,7 +16,6 @@ Providers give equal results to rounding; random numbers come from one counter-b
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,7 +71,8 @@ class Kernels(Protocol):
     ) -> tuple[Array, Array]:
         """Take candidate N(i) where |x_i - y_N(i)|^2 - psi_N(i) - grace < best(i); returns the new C and best.
 
-        Candidates outside the exemplar are never taken.
+        Candidates outside the exemplar are never taken. The new best holds grace as well: what comes later must be
+        better than a graced answer by that much.
         """
 
     def shift(self, C: Array, dy: int, dx: int, wrap: Wrap) -> Array:
@@ -91,7 +91,7 @@ class Kernels(Protocol):
         """The field of the next finer level: N(2 i + r) = 2 C(i) + r, cut to `field` and held inside `shape`."""
 
     def weights(self, cost: Array) -> Array:
-        """How much each patch's vote counts: exp(-cost / mean cost), so that a bad match blurs little."""
+        """How much each patch's vote counts: exp(-cost / mean cost), at least 1e-4: a bad match blurs little."""
 
     def vote(self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int]) -> Array:
         """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W)."""
@@ -107,14 +107,37 @@ class Kernels(Protocol):
 
 
 def load(device: str) -> Kernels:
-    """The provider for a device of `spec.DEVICES`. Raises InputError if it is not to be had."""
-    from . import numpy as numpy_kernels
+    """The provider for a device of `spec.DEVICES`. Raises InputError if it is not to be had.
 
-    has_torch = importlib.util.find_spec("torch") is not None
-    if device == "numpy" or (device == "auto" and not has_torch):
-        return numpy_kernels.NumpyKernels()
-    if not has_torch:
-        raise InputError(f"device is {device} but torch is not installed: install it or use --device numpy")
-    from . import torch as torch_kernels
+    Where torch is not installed, or is but cannot be loaded, auto is NumPy.
+    """
+    from .numpy import NumpyKernels
 
-    return torch_kernels.TorchKernels(torch_kernels.choose(device))
+    if device == "numpy":
+        return NumpyKernels()
+    try:
+        from .torch import TorchKernels, choose
+    except (ImportError, OSError) as error:
+        if device == "auto":
+            return NumpyKernels()
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device is {device} but torch is not there ({reason}): install it or use numpy") from None
+    return TorchKernels(choose(device))
+
+
+def flat(X: Array) -> Array:
+    """(h, w, k) -> (h w, k)."""
+    return X.reshape(-1, X.shape[-1])
+
+
+def hashed(index: Array, key: int) -> Array:
+    """A number from [0, 2^32) for every index (int64) and key: Wellons' lowbias32, a counter-based generator."""
+    v = (index + ((key * 0x9E3779B1) & 0xFFFFFFFF)) & 0xFFFFFFFF
+    v = ((v ^ (v >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    v = ((v ^ (v >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    return v ^ (v >> 16)
+
+
+def rolled_in(d: int) -> slice:
+    """The places of an axis that a roll by d fills from the other end."""
+    return slice(0, d) if d >= 0 else slice(d, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..patches import Basis, windows
-from . import LEAST, Wrap
+from . import LEAST, Wrap, flat, hashed, rolled_in
 
 Array = np.ndarray
 
@@ -39,10 +39,10 @@ class NumpyKernels:
         return X
 
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
-        return np.stack(np.divmod(_argmin(_flat(X), _flat(Y), psi.ravel()), Y.shape[1])).reshape(2, *X.shape[:2])
+        return np.stack(np.divmod(_argmin(flat(X), flat(Y), psi.ravel()), Y.shape[1])).reshape(2, *X.shape[:2])
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
-        x, y, p = _flat(X), _flat(Y), psi.ravel()
+        x, y, p = flat(X), flat(Y), psi.ravel()
         n, m = len(x), len(y)
         K = x @ (np.float32(2 / lam) * y).T + (p - (y * y).sum(1)) / np.float32(lam)  # -cost / lam + const_i
         np.exp(np.maximum(K - K.max(1, keepdims=True), -LEAST), out=K)
@@ -52,7 +52,9 @@ class NumpyKernels:
         return (p + np.float32(lam) * np.log(b)).reshape(psi.shape)
 
     def distances(self, X: Array, Y: Array, C: Array) -> Array:
-        return ((X - Y[C[0], C[1]]) ** 2).sum(-1)
+        difference = Y[C[0], C[1]]
+        np.subtract(X, difference, out=difference)
+        return np.einsum("ijk,ijk->ij", difference, difference)
 
     def score(self, X: Array, Y: Array, psi: Array, C: Array) -> Array:
         return self.distances(X, Y, C) - psi[C[0], C[1]]
@@ -70,14 +72,14 @@ class NumpyKernels:
     def shift(self, C: Array, dy: int, dx: int, wrap: Wrap) -> Array:
         N = np.roll(C, (dy, dx), (1, 2)) + np.array([dy, dx])[:, None, None]
         if not wrap[0]:
-            N[:, _rolled_in(dy)] = -1
+            N[:, rolled_in(dy)] = -1
         if not wrap[1]:
-            N[:, :, _rolled_in(dx)] = -1
+            N[:, :, rolled_in(dx)] = -1
         return N
 
     def scatter(self, C: Array, radius: int, key: int) -> Array:
         index = np.arange(C.size).reshape(C.shape)
-        return C + _hash(index, key) % (2 * radius + 1) - radius
+        return C + hashed(index, key) % (2 * radius + 1) - radius
 
     def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
         bh, bw = (-(-side // block) for side in shape)
@@ -121,11 +123,7 @@ class NumpyKernels:
         return float(values.mean(dtype=np.float64))
 
     def variance(self, Y: Array) -> float:
-        return float(_flat(Y).var(0, dtype=np.float64).sum())
-
-
-def _flat(X: Array) -> Array:
-    return X.reshape(-1, X.shape[-1])
+        return float(flat(Y).var(0, dtype=np.float64).sum())
 
 
 def _argmin(x: Array, y: Array, psi: Array) -> Array:
@@ -136,18 +134,6 @@ def _argmin(x: Array, y: Array, psi: Array) -> Array:
     for i in range(0, len(x), rows):
         sigma[i : i + rows] = (bias - 2 * (x[i : i + rows] @ y.T)).argmin(1)
     return sigma
-
-
-def _hash(index: Array, key: int) -> Array:
-    """A number from [0, 2^32) for every index and key: Wellons' lowbias32, a counter-based generator."""
-    v = (index + key * 0x9E3779B1) & 0xFFFFFFFF
-    v = ((v ^ (v >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    v = ((v ^ (v >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-    return v ^ (v >> 16)
-
-
-def _rolled_in(d: int) -> slice:
-    return slice(0, d) if d >= 0 else slice(d, None)
 
 
 def _fold(total: Array, axis: int, side: int) -> Array:

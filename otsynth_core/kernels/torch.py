@@ -8,12 +8,12 @@ import torch.nn.functional as F
 
 from ..patches import Basis
 from ..spec import InputError
-from . import LEAST, Wrap
+from . import LEAST, Wrap, flat, hashed, rolled_in
 
 Array = torch.Tensor
 
-CHUNK = {"cpu": 2**22, "gpu": 2**27}
-"""Numbers in a temporary matrix of costs: what stays in a processor's cache, what fills a GPU."""
+CHUNK = 2**22
+"""Numbers in a temporary matrix of costs: 16 MiB."""
 
 
 def choose(device: str) -> torch.device:
@@ -32,7 +32,6 @@ class TorchKernels:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.name = device.type
-        self.chunk = CHUNK["cpu" if device.type == "cpu" else "gpu"]
 
     def array(self, values: np.ndarray) -> Array:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
@@ -52,16 +51,16 @@ class TorchKernels:
         V = self.array(basis.axes)
         kernel = V.T.reshape(-1, s, s, c).permute(0, 3, 1, 2)
         offset = self.array(basis.mean) @ V
-        with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
             X = F.conv2d(planes.contiguous(memory_format=torch.channels_last), kernel, -offset)
         return X[0].permute(1, 2, 0).contiguous()
 
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
-        sigma = self._argmin(_flat(X), _flat(Y), psi.reshape(-1)).reshape(X.shape[:2])
+        sigma = self._argmin(flat(X), flat(Y), psi.reshape(-1)).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
-        x, y, p = _flat(X), _flat(Y), psi.reshape(-1)
+        x, y, p = flat(X), flat(Y), psi.reshape(-1)
         n, m = len(x), len(y)
         K = torch.addmm((p - (y * y).sum(1)) / lam, x, (2 / lam * y).T)  # (n, m) -cost / lam + const_i
         K.sub_(K.max(1, keepdim=True).values).clamp_(min=-LEAST).exp_()
@@ -92,14 +91,14 @@ class TorchKernels:
         N[0] += dy
         N[1] += dx
         if not wrap[0]:
-            N[:, _rolled_in(dy)] = -1
+            N[:, rolled_in(dy)] = -1
         if not wrap[1]:
-            N[:, :, _rolled_in(dx)] = -1
+            N[:, :, rolled_in(dx)] = -1
         return N
 
     def scatter(self, C: Array, radius: int, key: int) -> Array:
         index = torch.arange(C.numel(), device=self.device).reshape(C.shape)
-        return C + _hash(index, key) % (2 * radius + 1) - radius
+        return C + hashed(index, key) % (2 * radius + 1) - radius
 
     def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
         bh, bw = (-(-side // block) for side in shape)
@@ -141,33 +140,17 @@ class TorchKernels:
         return float(values.mean())
 
     def variance(self, Y: Array) -> float:
-        return float(_flat(Y).var(0, correction=0).sum())
+        return float(flat(Y).var(0, correction=0).sum())
 
     def _distances(self, X: Array, Y: Array, j: Array) -> Array:
-        return (X - _flat(Y).index_select(0, j).reshape(X.shape)).square_().sum(-1)
+        return (X - flat(Y).index_select(0, j).reshape(X.shape)).square_().sum(-1)
 
     def _argmin(self, x: Array, y: Array, psi: Array) -> Array:
         """argmin_j |x_i - y_j|^2 - psi_j for every i; |x_i|^2 moves no minimum and is left out."""
         bias = (y * y).sum(1) - psi
         minus_two_y = (-2 * y).T
-        rows = max(1, self.chunk // len(y))
+        rows = max(1, CHUNK // len(y))
         return torch.cat([torch.addmm(bias, part, minus_two_y).argmin(1) for part in x.split(rows)])
-
-
-def _flat(X: Array) -> Array:
-    return X.reshape(-1, X.shape[-1])
-
-
-def _hash(index: Array, key: int) -> Array:
-    """A number from [0, 2^32) for every index and key, the same as NumPy's: lowbias32."""
-    v = (index + ((key * 0x9E3779B1) & 0xFFFFFFFF)) & 0xFFFFFFFF
-    v = ((v ^ (v >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    v = ((v ^ (v >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-    return v ^ (v >> 16)
-
-
-def _rolled_in(d: int) -> slice:
-    return slice(0, d) if d >= 0 else slice(d, None)
 
 
 def _fold(total: Array, axis: int, side: int) -> Array:

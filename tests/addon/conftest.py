@@ -5,8 +5,10 @@ Nothing here needs torch, SciPy or OpenImageIO, so that the same tests run in ev
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
+import shutil
 import struct
 import sys
 import tempfile
@@ -22,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULE = "bl_ext.user_default.otsynth"
 
 if "bpy" not in sys.modules:
-    os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="otsynth-test-")
+    USER = tempfile.mkdtemp(prefix="otsynth-test-")
+    atexit.register(shutil.rmtree, USER, ignore_errors=True)
+    os.environ["BLENDER_USER_RESOURCES"] = USER
 bpy = pytest.importorskip("bpy")
 
 import build  # noqa: E402

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -54,18 +53,22 @@ def test_the_node_is_like_its_source(scene: Scene) -> None:
         assert getattr(new, name) == getattr(old, name)
     assert new.inputs["Vector"].links[0].from_socket == old.inputs["Vector"].links[0].from_socket
     assert new.location.x == old.location.x
-    assert new.location.y < old.location.y - old.height
+    assert new.location.y <= old.location.y - 280  # an Image Texture node is drawn about so high
+    bpy.ops.otsynth.tile(device="numpy", seed=1)
+    third = next(n for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n not in (old, new))
+    assert third.location.y <= new.location.y - 280
     assert scene.tree.nodes.active == old
     assert not new.outputs["Color"].is_linked
     assert old.outputs["Color"].is_linked
     assert json.loads(new.image["otsynth"])["device"] == "numpy"
 
 
+@pytest.mark.parametrize("store", ["pack", "beside"])
 @pytest.mark.parametrize("space", ["sRGB", "Non-Color", "Linear Rec.709"])
-def test_colour_space_goes_along_and_pixels_stay_raw(scene: Scene, space: str) -> None:
+def test_colour_space_goes_along_and_pixels_stay_raw(scene: Scene, space: str, store: str) -> None:
     scene.node.image.colorspace_settings.name = space
     scene.node.image.alpha_mode = "CHANNEL_PACKED"
-    bpy.ops.otsynth.tile(device="numpy")
+    bpy.ops.otsynth.tile(device="numpy", store=store)
     image = new_node(scene).image
     assert image.colorspace_settings.name == space
     assert image.alpha_mode == "CHANNEL_PACKED"
@@ -79,6 +82,45 @@ def test_synthesize_has_size_and_wrap(scene: Scene) -> None:
     assert image.name == "wall_synthesized"
     wanted = core().synthesize(picture(40, 48, 3), size=(70, 36), wrap="x", seed=2, device="numpy").image
     np.testing.assert_array_equal(values(image)[..., :3], wanted)
+
+
+@pytest.mark.parametrize("mode", ["STRAIGHT", "PREMUL", "CHANNEL_PACKED", "NONE"])
+@pytest.mark.parametrize("store", ["pack", "beside"])
+def test_alpha_is_the_same_after_saving(scene: Scene, mode: str, store: str) -> None:
+    image = bpy.data.images.load(str(png(scene.folder / "alpha.png", picture(40, 48, 4))))
+    image.alpha_mode = mode
+    scene.node.image = image
+    bpy.ops.otsynth.tile(device="numpy", store=store)
+    made = values(new_node(scene).image)
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene.folder / "test.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(scene.folder / "test.blend"))
+    np.testing.assert_array_equal(values(new_node(scene).image), made)
+
+
+def test_only_the_ending_of_a_file_is_cut_from_the_name(scene: Scene) -> None:
+    scene.node.image.name = "rock.v1.2 final"
+    bpy.ops.otsynth.tile(device="numpy")
+    assert new_node(scene).image.name == "rock.v1.2 final_tile"
+
+
+def test_a_size_that_is_given_counts(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(width=32, height=24, device="numpy")
+    assert tuple(new_node(scene).image.size) == (32, 24)
+
+
+def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene.folder / "test.blend"))
+    scene.node.image.filepath = "//wall.png"
+    bpy.ops.otsynth.tile(device="numpy", store="beside")
+    assert new_node(scene).image.filepath == "//wall_tile.png"
+
+
+def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
+    properties = importlib.import_module(f"{MODULE}.properties")
+    common = {"width", "height", "seed", "device", "store"}
+    assert set(properties.names(properties.ForTile)) == common | {"use_source_size"}
+    assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
+    assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
 
 
 def test_result_survives_saving_and_the_source_is_not_touched(scene: Scene) -> None:
@@ -126,12 +168,16 @@ def test_an_untouched_generated_image_works(scene: Scene) -> None:
 
 
 def refusal(scene: Scene, **options: object) -> str:
-    """The words of a refusal; the scene and the folder are as before."""
+    """The words of a refusal; the scene and the folder are as before, and so is the temporary folder."""
     before = scene.state()
-    with pytest.raises(RuntimeError) as error:
-        bpy.ops.otsynth.tile(**{"device": "numpy", **options})
+    temporary = scene.folder.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        with pytest.raises(RuntimeError) as error:
+            bpy.ops.otsynth.tile(**{"device": "numpy", **options})
     assert scene.state() == before
-    assert not list(Path(tempfile.gettempdir()).glob("otsynth-[!t]*/exemplar.npy"))
+    assert not list(temporary.iterdir())
     return str(error.value)
 
 
@@ -248,12 +294,30 @@ READY = 'print(json.dumps({"is": "ready", "protocol": 1, "device": "x"}), flush=
             'print(json.dumps({"is": "error", "code": "memory", "message": "It is full", "hint": "Go smaller"}))',
             "It is full. Go smaller.",
         ),
+        (f"{READY}\nos.write(1, bytes([255, 254, 10]))", "which is no message"),
+        (f"{READY}\nprint(json.dumps({{'is': 'error'}}))", "cannot be used (KeyError"),
+        (f"{READY}\nprint(json.dumps({{'is': 'done', 'report': {{}}}}))", "cannot be used (FileNotFoundError"),
     ],
-    ids=["killed", "broken", "chatty", "list", "protocol", "memory"],
+    ids=["killed", "broken", "chatty", "list", "protocol", "memory", "bytes", "empty error", "no result"],
 )
 def test_a_worker_that_fails(scene: Scene, monkeypatch: pytest.MonkeyPatch, body: str, words: str) -> None:
     program(scene, body, monkeypatch)
     assert words in refusal(scene)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")
+def test_a_program_that_says_nothing_is_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[f"{MODULE}.jobs"], "_GREETING_SECONDS", 1)
+    program(scene, "time.sleep(600)", monkeypatch)
+    assert "did not answer in 1 seconds" in refusal(scene)
+
+
+def test_a_disk_that_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    assert "No space left on device" in refusal(scene)
 
 
 def test_a_python_that_is_not_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

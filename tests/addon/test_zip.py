@@ -19,7 +19,8 @@ def test_blenders_validator_accepts_it() -> None:
 
 def test_same_tree_same_bytes_and_nothing_outside_dist() -> None:
     def tree() -> set[Path]:
-        skip = {".git", ".venv", "dist", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "out"}
+        caches = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+        skip = {".git", ".venv", ".venv-versions", "build", "dist", "out"} | caches
         return {p for p in ROOT.rglob("*") if not skip & set(p.relative_to(ROOT).parts)}
 
     before = tree()

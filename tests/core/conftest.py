@@ -10,7 +10,11 @@ import pytest
 
 from otsynth_core import files, kernels
 
-DEVICES = ["numpy", *(["cpu"] if importlib.util.find_spec("torch") else [])]
+DEVICES = ["numpy"]
+if importlib.util.find_spec("torch"):
+    import torch
+
+    DEVICES += ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.fixture(params=DEVICES)

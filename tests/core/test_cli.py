@@ -90,6 +90,7 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "EXEMPLAR", "-o", "made.xyz"], ".png or .jpg"),
         (["tile", "EXEMPLAR", "-o", "EXEMPLAR"], "overwrite"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--report", "EXEMPLAR"], "overwrite"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--report", "OUT"], "another for the report"),
         (["tile", ".", "-o", "OUT"], "folder"),
         (["tile", "text.png", "-o", "OUT"], "not an image"),
         (["tile", "truncated.png", "-o", "OUT"], "truncated"),
@@ -145,6 +146,51 @@ def test_a_failure_is_one_line_and_code_1_and_keeps_the_old_file(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+@pytest.mark.parametrize("name", ["made.png", "made.jpg"])
+def test_a_full_disk_keeps_the_old_file(exemplar: Path, name: str) -> None:
+    """A limit on file sizes stands for the disk."""
+    out = exemplar.with_name(name)
+    out.write_text("old")
+    command = f"ulimit -f 1; {sys.executable} -m otsynth_core tile {exemplar} -o {out} --device numpy --quiet"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr
+    assert out.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX files")
+def test_special_files_and_links(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe, link, real = (exemplar.with_name(name) for name in ("pipe.png", "link.png", "real.png"))
+    os.mkfifo(pipe)
+    link.symlink_to(real)
+    real.write_text("old")
+    options = ["--device", "numpy", "--quiet"]
+    assert cli.main(["tile", str(exemplar), "-o", str(pipe), *options]) == 2
+    assert cli.main(["tile", str(pipe), "-o", str(real), *options]) == 2
+    assert capsys.readouterr().err.count("not a regular file") == 2
+    assert pipe.is_fifo()
+    assert cli.main(["tile", str(exemplar), "-o", str(link), *options]) == 0
+    assert link.is_symlink()
+    assert files.read(real).pixels.shape == (48, 56, 3)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_a_broken_png_is_one_line_and_a_closed_stream_no_failure(exemplar: Path) -> None:
+    broken, out = exemplar.with_name("broken.png"), exemplar.with_name("made.png")
+    broken.write_bytes(exemplar.read_bytes()[:2000])
+    command = [sys.executable, "-m", "otsynth_core", "tile"]
+    done = subprocess.run([*command, broken, "-o", out], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    shell = f"{sys.executable} -m otsynth_core tile {exemplar} -o {out} --device numpy"
+    for closed in (">&-", "2>&-", "| true; exit ${PIPESTATUS[0]}"):
+        out.unlink(missing_ok=True)
+        done = subprocess.run(["bash", "-c", f"{shell} {closed}"], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, (closed, done.stderr)
+        assert files.read(out).pixels.shape == (48, 56, 3)
+
+
 def test_ctrl_c_leaves_nothing(exemplar: Path) -> None:
     out = exemplar.with_name("made.png")
     command = [sys.executable, "-m", "otsynth_core", "tile", str(exemplar), "-o", str(out), "--size", "900x900"]
@@ -157,6 +203,24 @@ def test_ctrl_c_leaves_nothing(exemplar: Path) -> None:
     assert process.returncode == 1
     assert told.splitlines()[-1] == "otsynth: cancelled: nothing was written"
     assert [path.name for path in exemplar.parent.iterdir()] == ["exemplar.png"]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_taken_sideways_is_read_upright(tmp_path: Path, orientation: int) -> None:
+    import OpenImageIO as oiio
+
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :16] = 250  # bright at the top left
+    buffer = oiio.ImageBuf(oiio.ImageSpec(32, 16, 3, "uint8"))
+    buffer.set_pixels(oiio.ROI(), upright)
+    for turn in {1: [], 2: ["flop"], 3: ["rotate180"], 4: ["flip"], 5: ["transpose"], 6: ["rotate270"],
+                 7: ["transpose", "rotate180"], 8: ["rotate90"]}[orientation]:  # fmt: skip
+        buffer = getattr(oiio.ImageBufAlgo, turn)(buffer)
+    buffer.specmod().attribute("Orientation", orientation)
+    assert buffer.write(str(tmp_path / "a.jpg"))
+    read = files.read(tmp_path / "a.jpg").pixels
+    assert read.shape == upright.shape
+    np.testing.assert_allclose(read, upright, atol=12)
 
 
 def test_the_colour_profile_goes_along(tmp_path: Path) -> None:

@@ -27,11 +27,14 @@ def test_distance_does_not_depend_on_where_things_stand(noise: np.ndarray) -> No
 
 
 def test_distance_is_exact_transport() -> None:
-    # Two patch kinds a and b in shares 1/2, 1/2 against 1/4, 3/4: a quarter of the mass moves.
-    stripes, fewer = np.zeros((4, 2000, 1)), np.zeros((4, 2000, 1))
-    stripes[:, ::2] = 1
-    assert metrics.distance(stripes, stripes) == pytest.approx(0, abs=1.0)
-    assert metrics.distance(stripes, fewer) == pytest.approx(metrics.PATCH**2 / 2)
+    """White and black in shares 1/2, 1/2 against 1/4, 3/4: a quarter of the patches turn; any other plan costs more.
+
+    At random 1/2 * 3/4 + 1/2 * 1/4 = 1/2 of them would.
+    """
+    half, quarter = np.zeros((4, 40000, 1)), np.zeros((4, 40000, 1))
+    half[:, :20000] = 1
+    quarter[:, :10000] = 1
+    assert metrics.distance(half, quarter) == pytest.approx(metrics.PATCH**2 / 4, rel=0.15)
 
 
 def test_floor_is_that_of_two_samples(noise: np.ndarray) -> None:
@@ -44,9 +47,7 @@ def test_seam_of_a_ramp_and_of_a_wave() -> None:
     assert metrics.seam(ramp, 1) == 0
     wave = np.sin(2 * np.pi * np.arange(100) / 100)[None, :, None] * np.ones((20, 1, 1))
     assert metrics.seam(wave, 1) == pytest.approx(1, abs=0.05)
-    step = np.zeros((10, 10, 1))
-    assert metrics.seam(step, 0) == 0
-    step[0] = 1
+    assert metrics.seam(np.zeros((10, 10, 1)), 0) == 0
     assert metrics.seam(np.concatenate([np.zeros((50, 9, 1)), np.ones((1, 9, 1))]), 0) == float("inf")
 
 

@@ -71,6 +71,17 @@ def test_ties_share(provider: kernels.Kernels) -> None:
     assert other[:100].sum() == other.sum()
 
 
+def test_a_lattice_stands_for_very_many_patches(provider: kernels.Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    Y = problem(64, 5)
+    X = np.random.default_rng(4).standard_normal((60, 60, 6)).astype(np.float32) * np.float32(0.3)
+    x, y, psi = provider.array(X), provider.array(Y), provider.array(np.zeros((64, 1), np.float32))
+    whole = provider.numpy(semidual.ascended(provider, x, y, psi))
+    monkeypatch.setattr(semidual, "PAIRS", 3600 * 64 // 4)
+    part = provider.numpy(semidual.ascended(provider, x, y, psi))
+    assert not np.array_equal(part, whole)
+    assert np.corrcoef(part.ravel(), whole.ravel())[0, 1] > 0.95
+
+
 def test_cells_that_are_used_too_much_become_dearer(provider: kernels.Kernels) -> None:
     shape = (16, 24)
     fair = semidual.fair_use(shape)

@@ -22,7 +22,7 @@ def test_json_there_and_back(request_: Tile | Synthesize) -> None:
         ({"task": "tile", "size": [0, 64]}, "0x64"),
         ({"task": "tile", "size": [-5, 64]}, "-5x64"),
         ({"task": "tile", "size": [64, 16385]}, "16384"),
-        ({"task": "tile", "size": [64]}, "[width, height]"),
+        ({"task": "tile", "size": [64]}, "(width, height)"),
         ({"task": "tile", "size": [64.5, 64]}, "64.5"),
         ({"task": "tile", "seed": -1}, "seed"),
         ({"task": "tile", "seed": 2**31}, "seed"),
