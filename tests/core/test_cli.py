@@ -223,6 +223,14 @@ def test_a_photo_taken_sideways_is_read_upright(tmp_path: Path, orientation: int
     np.testing.assert_allclose(read, upright, atol=12)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_is_straight_in_files(tmp_path: Path, channels: int) -> None:
+    pixels = np.full((16, 16, channels), 200, np.uint8)
+    pixels[..., -1] = np.arange(0, 256, 16)
+    files.write(tmp_path / "a.png", files.Picture(pixels))
+    np.testing.assert_array_equal(files.read(tmp_path / "a.png").pixels, pixels)
+
+
 def test_the_colour_profile_goes_along(tmp_path: Path) -> None:
     source, out = tmp_path / "a.png", tmp_path / "b.png"
     profile = np.frombuffer(ICC, np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, kernels, metrics, pyramid, tasks, transport
+from otsynth_core import InputError, kernels, metrics, pyramid, semidual, tasks, transport
 from otsynth_core.spec import Size, Tile
 
 from .conftest import DEVICES, blobs
@@ -146,6 +146,63 @@ def test_alpha_is_kept_and_colour_does_not_bleed() -> None:
     made = otsynth_core.tile(image, device="numpy").image
     assert abs((made[..., 3] > 127).mean() - (alpha > 127).mean()) < 0.05
     assert (made[made[..., 3] > 8][:, :3] >= 249).all()
+
+
+def test_colour_under_alpha_0_is_kept() -> None:
+    """Artists let colour run on under alpha 0, so that a renderer's filter finds no black there."""
+    y, x = np.mgrid[:48, :48]
+    alpha = (np.hypot((y % 16) - 8, (x % 16) - 8) < 5).astype(np.uint8) * 255
+    image = np.stack([np.full_like(alpha, c) for c in (200, 90, 30)] + [alpha], -1)
+    made = otsynth_core.tile(image, device="numpy").image
+    assert (made[..., 3] == 0).any()
+    assert np.abs(made[..., :3].astype(int) - (200, 90, 30)).max() <= 1
+
+
+def stars() -> np.ndarray:
+    """A few bright dots on a dark ground that is nearly flat: what is rare is what counts."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    u = 0.1 + rng.normal(0, 0.01, (96, 96))
+    for _ in range(24):
+        cy, cx, r = rng.integers(96), rng.integers(96), rng.uniform(1.5, 3)
+        u += 0.8 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * r * r))
+    return u.clip(0, 1).astype(np.float32)[..., None]
+
+
+def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
+    positions = (exemplar.shape[0] - transport.SIDE + 1, exemplar.shape[1] - transport.SIDE + 1)
+    use = kernels.load("numpy").use(result.field.astype(np.int64), semidual.CELL, positions)
+    return float((use / semidual.fair_use(positions)).std())
+
+
+def coherence(result: otsynth_core.Result) -> float:
+    """Share of neighbours that show neighbouring exemplar patches."""
+    C = result.field
+    return float(np.mean([(np.roll(C, 1, 1)[0] + 1 == C[0]).mean(), (np.roll(C, 1, 2)[1] + 1 == C[1]).mean()]))
+
+
+def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a part taken out, what it is there for gets worse."""
+    dots = stars()
+
+    def solved(image: np.ndarray, module: object = None, name: str = "", value: object = None) -> otsynth_core.Result:
+        with monkeypatch.context() as patch:
+            if module is not None:
+                patch.setattr(module, name, value)
+            return otsynth_core.tile(image, device="numpy")
+
+    whole = solved(dots)
+    apart = metrics.distance(whole.image, dots)
+    no_potentials = solved(dots, semidual, "ascended", lambda kernels, X, Y, psi: psi)
+    assert metrics.distance(no_potentials.image, dots) > 1.5 * apart
+    one_ascent = solved(dots, transport, "ASCENTS", 1)
+    assert metrics.distance(one_ascent.image, dots) > 1.1 * apart
+    no_grace = solved(dots, transport, "GRACE", 0.0)
+    assert coherence(no_grace) < coherence(whole) - 0.03
+    no_balance = solved(dots, semidual, "balanced", lambda kernels, cells, *_: cells)
+    assert unevenness(no_balance, dots) > 1.5 * unevenness(whole, dots)
+    even = solved(photo, type(kernels.load("numpy")), "weights", lambda self, cost: np.ones_like(cost))
+    assert metrics.sharpness(even.image, photo) < metrics.sharpness(solved(photo).image, photo) - 0.05
 
 
 def test_grey_in_three_channels_is_solved_as_one() -> None:
