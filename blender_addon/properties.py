@@ -14,7 +14,14 @@ from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Request, Size, Synthesize, Ti
 _FIELDS = {option.name: option for option in fields(Synthesize)}
 _LABELS = {
     "wrap": {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"},
-    "device": {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "mps": "Metal", "numpy": "NumPy"},
+    "device": {
+        "auto": "Automatic",
+        "cpu": "CPU",
+        "cuda": "CUDA",
+        "mps": "Metal",
+        "torch": "CPU, PyTorch",
+        "numpy": "NumPy",
+    },
 }
 
 

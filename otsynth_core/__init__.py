@@ -24,16 +24,20 @@ __all__ = ["InputError", "Result", "Size", "Step", "Synthesize", "Tile", "synthe
 def tile(
     image: np.ndarray,
     *,
-    size: tuple[int, int] | None = Tile.size,
+    size: tuple[int, int] | str | None = Tile.size,
     seed: int = Tile.seed,
     device: str = Tile.device,
+    quality: str = Tile.quality,
+    threads: int | None = Tile.threads,
+    memory: int | None = Tile.memory,
     progress: Callable[[Step], None] | None = None,
 ) -> Result:
-    """A seamless version of the image, of its own size or of `size` = (width, height). See `spec.Tile`.
+    """A seamless version of the image, of `size` = (width, height) or about its own. See `spec.Tile`.
 
+    Where the image repeats, its own size is changed to the nearest that holds whole periods; "snap" insists on it.
     Raises InputError for an image or a value that cannot be used.
     """
-    request = Tile(size=None if size is None else Size.of(size), seed=seed, device=device)
+    request = Tile(size=size, seed=seed, device=device, quality=quality, threads=threads, memory=memory)  # type: ignore[arg-type]
     return tasks.finished(tasks.steps(request, image), progress)
 
 
@@ -44,11 +48,16 @@ def synthesize(
     wrap: str = Synthesize.wrap,
     seed: int = Synthesize.seed,
     device: str = Synthesize.device,
+    quality: str = Synthesize.quality,
+    threads: int | None = Synthesize.threads,
+    memory: int | None = Synthesize.memory,
     progress: Callable[[Step], None] | None = None,
 ) -> Result:
     """A texture of `size` = (width, height) like the image, wrapping on the axes of `wrap`. See `spec.Synthesize`.
 
     Raises InputError for an image or a value that cannot be used.
     """
-    request = Synthesize(size=Size.of(size), wrap=wrap, seed=seed, device=device)
+    request = Synthesize(
+        size=Size.of(size), wrap=wrap, seed=seed, device=device, quality=quality, threads=threads, memory=memory
+    )
     return tasks.finished(tasks.steps(request, image), progress)

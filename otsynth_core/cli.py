@@ -15,7 +15,7 @@ from typing import NoReturn, TextIO
 
 from . import files, metrics, tasks
 from .maps import Map
-from .spec import TASKS, InputError, Request, Size
+from .spec import SNAP, TASKS, InputError, Request, Size, Tile
 from .transport import Step
 
 BAR = 30
@@ -70,14 +70,17 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("exemplar", type=Path, metavar="EXEMPLAR", help="image to start from, PNG or JPEG")
         verb.add_argument("-o", dest="out", type=Path, metavar="OUT", required=True, help="image to write")
         for option in fields(kind):
-            parsers: dict[str, Callable[[str], object]] = {"size": Size.parse, "seed": int}
+            parsers: dict[str, Callable[[str], object]] = {
+                "size": (lambda text: text if text == SNAP else Size.parse(text)) if kind is Tile else Size.parse,
+                **dict.fromkeys(("seed", "threads", "memory"), int),
+            }
             verb.add_argument(
                 f"--{option.name}",
                 type=_parsed(parsers.get(option.name, str), option.name),
                 default=option.default,
                 required=option.default is MISSING,
                 choices=option.metadata.get("choices"),
-                metavar={"size": "WxH", "seed": "N"}.get(option.name),
+                metavar={"size": "WxH", "seed": "N", "threads": "N", "memory": "MiB"}.get(option.name),
                 help=option.metadata["help"],
             )
         verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")

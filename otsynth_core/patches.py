@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,6 +19,37 @@ class Basis:
     side: int
     mean: np.ndarray  # (s s C,) mu
     axes: np.ndarray  # (s s C, k) V, orthonormal columns
+    variance: float  # of all components together: the scale of |x_i - y_j|^2
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """How the patches of one image are described: by a basis, and by where they stand in a period if there is one.
+
+    x = (V^T p - V^T mu, rows of i's row, columns of i's column). An axis that wraps is read in a circle.
+    """
+
+    side: int
+    wrap: tuple[bool, bool]
+    axes: Any  # (s s C, k) V
+    offset: Any  # (k,) V^T mu
+    rows: Any  # (fh, a) phase of each row of patches, a = 0 where there is no period
+    columns: Any  # (fw, b) phase of each column
+
+    @property
+    def k(self) -> int:
+        """Numbers in a descriptor."""
+        return self.axes.shape[1] + self.rows.shape[1] + self.columns.shape[1]
+
+    def on(self, array: Callable[[np.ndarray], Any]) -> Descriptor:
+        """The same in a provider's arrays."""
+        names = ("axes", "offset", "rows", "columns")
+        return replace(self, **{name: array(getattr(self, name)) for name in names})
+
+
+def descriptor(basis: Basis, wrap: tuple[bool, bool], phases: tuple[np.ndarray, np.ndarray]) -> Descriptor:
+    """The descriptor by a basis and the phases of rows (fh, a) and columns (fw, b) of patches."""
+    return Descriptor(basis.side, wrap, basis.axes, basis.mean @ basis.axes, *phases)
 
 
 def windows(image: np.ndarray, side: int) -> np.ndarray:
@@ -34,6 +67,6 @@ def basis(exemplar: np.ndarray, side: int, components: int, rng: np.random.Gener
     sample = blocks if few else blocks[rng.integers(eh, size=SAMPLES), rng.integers(ew, size=SAMPLES)]
     p = sample.reshape(-1, side * side * exemplar.shape[2]).astype(np.float64)
     mean = p.mean(0)
-    _, axes = np.linalg.eigh((p - mean).T @ (p - mean))  # ascending
-    axes = axes[:, ::-1][:, :components]
-    return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32))
+    values, axes = np.linalg.eigh((p - mean).T @ (p - mean) / len(p))  # ascending
+    values, axes = values[::-1][:components], axes[:, ::-1][:, :components]
+    return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), float(values.sum()))

@@ -7,20 +7,13 @@ sharp and free of seams between them.
 
 from __future__ import annotations
 
-from .kernels import Array, Kernels, Wrap
+from .kernels import Offers, Scalar
 
-REACH = (1, 2)
+REACH = (1, 3)
 """Distances at which neighbours are asked, one sweep each."""
 
 
-def refined(kernels: Kernels, X: Array, Y: Array, psi: Array, C: Array, grace: float, wrap: Wrap, key: int) -> Array:
-    """The field after one sweep for each reach: four neighbours, then random offsets at shrinking radii."""
-    best = kernels.score(X, Y, psi, C)
-    far = max(psi.shape)
-    for sweep, d in enumerate(REACH):
-        for dy, dx in ((0, d), (d, 0), (0, -d), (-d, 0)):
-            C, best = kernels.offer(X, Y, psi, C, best, kernels.shift(C, dy, dx, wrap), grace)
-        for trial, radius in enumerate((far, far // 8 + 1, 2)):
-            N = kernels.scatter(C, radius, key + 3 * sweep + trial)
-            C, best = kernels.offer(X, Y, psi, C, best, N, 0.0)
-    return C
+def sweeps(far: int, grace: Scalar, key: int) -> list[Offers]:
+    """What the sweeps of a round offer: neighbours at each reach, random tries from `far` px down to 2."""
+    radii = (far, far // 8 + 1, 2)
+    return [Offers(reach, radii, grace, key + n * len(radii)) for n, reach in enumerate(REACH)]

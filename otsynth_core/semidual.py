@@ -30,10 +30,12 @@ CELL = 8
 PACE = 0.3
 
 
-def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array) -> Array:
-    """psi near the maximum of F for these patches, started from psi: ascent on the entropic semi-dual, annealed."""
-    scale = kernels.variance(Y)
-    if scale == 0:  # one patch everywhere: there is nothing to choose
+def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float) -> Array:
+    """psi near the maximum of F for these patches, started from psi: ascent on the entropic semi-dual, annealed.
+
+    scale: variance of the exemplar's descriptors, `Basis.variance`.
+    """
+    if scale <= 0:  # one patch everywhere: there is nothing to choose
         return psi
     stride = math.ceil(math.sqrt(math.prod(X.shape[:2]) * math.prod(Y.shape[:2]) / PAIRS))
     lattice = X[::stride, ::stride]

@@ -21,8 +21,12 @@ MAX_SEED = 2**31 - 1
 PROTOCOL = 1
 """Version of the worker's messages, see `worker`."""
 
+SNAP = "snap"
+"""In the place of a size: the exemplar's own, or near it so that a structure that repeats fits."""
+
 WRAPS = ("both", "x", "y", "none")
-DEVICES = ("auto", "cpu", "cuda", "mps", "numpy")
+QUALITIES = ("draft", "normal", "high")
+DEVICES = ("auto", "cpu", "cuda", "mps", "torch", "numpy")
 
 
 class InputError(ValueError):
@@ -68,16 +72,24 @@ def _option(default: Any, help: str, **limits: Any) -> Any:
 class _Common:
     seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
     device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
+    quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
+    threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
+    memory: int | None = _option(None, "MiB for temporary arrays; more is seldom faster", min=1, max=2**20)
 
     def _check(self) -> None:
-        try:
-            object.__setattr__(self, "seed", operator.index(self.seed))
-        except TypeError:
-            raise InputError(f"seed is {self.seed!r}: it must be a whole number from 0 to {MAX_SEED}") from None
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError(f"seed is {self.seed!r}: it must be a whole number from 0 to {MAX_SEED}")
-        if self.device not in DEVICES:
-            raise InputError(f"device is {self.device!r}: it must be one of {', '.join(DEVICES)}")
+        for option in fields(self):
+            value, limits = getattr(self, option.name), option.metadata
+            if "choices" in limits and value not in limits["choices"]:
+                raise InputError(f"{option.name} is {value!r}: it must be one of {', '.join(limits['choices'])}")
+            if "min" in limits and not (value is None and option.default is None):
+                try:
+                    object.__setattr__(self, option.name, operator.index(value))
+                    inside = limits["min"] <= value <= limits["max"]
+                except TypeError:
+                    inside = False
+                if not inside:
+                    wanted = f"a whole number from {limits['min']} to {limits['max']}"
+                    raise InputError(f"{option.name} is {value!r}: it must be {wanted}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +97,13 @@ class Tile(_Common):
     """Make a seamless version of the exemplar: it repeats both ways without an edge to be seen."""
 
     task: ClassVar[str] = "tile"
-    size: Size | None = _option(None, "size of the result in pixels, WxH; the exemplar's own unless told otherwise")
+    size: Size | str | None = _option(
+        None, "size of the result in pixels, WxH, or snap: near the exemplar's own, so that whole periods fit (default)"
+    )
 
     def __post_init__(self) -> None:
         self._check()
-        if self.size is not None:
+        if self.size is not None and self.size != SNAP:
             object.__setattr__(self, "size", Size.of(self.size))
 
 
@@ -104,8 +118,6 @@ class Synthesize(_Common):
     def __post_init__(self) -> None:
         self._check()
         object.__setattr__(self, "size", Size.of(self.size))
-        if self.wrap not in WRAPS:
-            raise InputError(f"wrap is {self.wrap!r}: it must be one of {', '.join(WRAPS)}")
 
 
 Request = Tile | Synthesize
@@ -115,7 +127,7 @@ TASKS: dict[str, type[Tile] | type[Synthesize]] = {kind.task: kind for kind in (
 def to_json(request: Request) -> dict[str, Any]:
     """A request as plain JSON values, ``{"task": "tile", "size": [512, 512], ...}``."""
     values = asdict(request)
-    if values["size"] is not None:
+    if isinstance(values["size"], tuple):
         values["size"] = list(values["size"])
     return {"task": request.task, **values}
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from . import patches, pyramid, search, semidual
-from .kernels import Array, Kernels, Wrap
+from . import patches, period, pyramid, search, semidual
+from .kernels import Array, Kernels, Wrap, bands
+from .patches import Descriptor
+from .period import Periods
 from .spec import InputError
 
 SIDE = 5
@@ -26,28 +28,46 @@ SIDE = 5
 COMPONENTS = 16
 EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
-ASCENTS = 8
-"""Rounds of a level whose pairs are all compared."""
-SEARCHES = (10, 5, 4)
-"""Rounds at the first, the second and further levels that search; the finest always does."""
 SEARCHED = 330
 """Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
 BLOCK = 8
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
+PORTION = 2**19
+"""Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many rounds a level gets."""
+
+    ascents: tuple[int, int]  # at the coarsest level; at others whose pairs are all compared
+    settling: int  # rounds of search after these, so that pieces hold together before they are carried up
+    searches: tuple[int, int, int]  # at the first, the second and further levels that only search
+
+
+EFFORTS = {
+    "draft": Effort((6, 2), 2, (4, 2, 1)),
+    "normal": Effort((8, 4), 3, (10, 5, 2)),
+    "high": Effort((16, 8), 6, (20, 10, 4)),
+}
+"""For each of `spec.QUALITIES`."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One round is done: `fraction` of the whole work, and the planes so far as the provider's array (H, W, C)."""
+    """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
+
+    A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`.
+    """
 
     level: int  # 0 is the finest
     levels: int
     round: int
     rounds: int
     fraction: float
-    image: Any
+    preview: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -88,7 +108,7 @@ def check(height: int, width: int) -> None:
         raise InputError(f"exemplar is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
 
 
-def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap) -> list[Level]:
+def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap, effort: Effort) -> list[Level]:
     """The levels, coarse first, for an exemplar and a result of these sizes (height, width)."""
     levels = pyramid.depth(*exemplar, *size)
     sizes = pyramid.sizes(*size, levels)
@@ -97,63 +117,133 @@ def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap) -> li
         own = (exemplar[0] >> index, exemplar[1] >> index)
         height, width = sizes[index]
         field = (height if wrap[0] else height - SIDE + 1, width if wrap[1] else width - SIDE + 1)
-        small = math.prod(field) * math.prod(_positions(own)) <= EXACT
-        ascents = ASCENTS if not plan or (small and index) else 0
-        before = sum(level.searches > 0 for level in plan)
-        searches = 0 if small and index else SEARCHES[min(before, len(SEARCHES) - 1)]
+        small = index > 0 and math.prod(field) * math.prod(_positions(own)) <= EXACT
+        ascents = effort.ascents[0] if not plan else effort.ascents[1] if small else 0
+        before = sum(level.ascents == 0 for level in plan)
+        searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
         plan.append(Level(index, own, sizes[index], field, ascents, searches))
     return plan
 
 
 def solve(
-    kernels: Kernels, exemplar: np.ndarray, size: tuple[int, int], wrap: Wrap, seed: int
+    kernels: Kernels,
+    exemplar: np.ndarray,
+    size: tuple[int, int],
+    wrap: Wrap,
+    seed: int,
+    effort: Effort,
+    periods: Periods,
 ) -> Generator[Step, None, Solution]:
-    """Yields a Step a round; returns the Solution.
+    """Yields a Step a portion of a round; returns the Solution.
 
-    exemplar: float32 (H, W, C), at least one patch on each side; size: (height, width) of the result.
+    exemplar: float32 (H, W, C), at least one patch on each side; size: (height, width) of the result; periods: the
+    exemplar's, by which the result is kept in step.
     """
     rng = np.random.default_rng(seed)
-    plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap)
+    plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap, effort)
     stack = pyramid.build(exemplar, len(plan))
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
-    C = weight = None
+    stage = None
     for level in plan:
         start = time.perf_counter()
         basis = patches.basis(stack[level.index], SIDE, COMPONENTS, rng)
-        key = int(rng.integers(2**31))
-        e = kernels.array(stack[level.index])
-        Y = kernels.project(e, basis, (False, False))
-        if C is None:
+        amplitude = math.sqrt(period.AMPLITUDE * basis.variance)
+        own = period.phases(level.positions, period.lengths(periods), level.index, amplitude)
+        of_exemplar = patches.descriptor(basis, (False, False), own)
+        shown = period.phases(level.field, period.fitted(periods, size, wrap), level.index, amplitude)
+        of_image = patches.descriptor(basis, wrap, shown)
+        if stage is None:
             C = kernels.array(pieces(level.field, level.positions, rng))
         else:
-            C = kernels.upsample(C, level.field, level.positions)
-        even = weight = kernels.array(np.ones(level.field, np.float32))
-        u = kernels.vote(e, C, even, SIDE, level.image)
-        psi = kernels.array(np.zeros(level.positions, np.float32))
-        fair = kernels.array(semidual.fair_use(level.positions))
-        cells = 0 * fair
+            C = kernels.upsample(stage.C, level.field, level.positions)
+        key = int(rng.integers(2**31))
+        stage = _Stage(kernels, level, stack.pop(), of_exemplar, of_image, C, basis.variance)
         rounds = level.ascents + level.searches
         for round in range(rounds):
-            X = kernels.project(u, basis, wrap)
             key += 100
-            if round < level.ascents:
-                psi = semidual.ascended(kernels, X, Y, psi)
-                C = kernels.assign(X, Y, psi)
-            else:
-                bias = psi + kernels.spread(cells, semidual.CELL, level.positions)
-                grace = GRACE * kernels.mean(kernels.distances(X, Y, C))
-                C = search.refined(kernels, X, Y, bias, C, grace, wrap, key)
-                cost = kernels.distances(X, Y, C)
-                cells = semidual.balanced(kernels, cells, C, fair, cost, level.positions)
-                weight = kernels.weights(cost)
-            u = kernels.vote(e, C, weight, SIDE, level.image)
-            yield Step(level.index, len(plan), round, rounds, (done + level.work * (round + 1) / rounds) / total, u)
+            for share in stage.ascent() if round < level.ascents else stage.search(key):
+                fraction = (done + level.work * (round + share) / rounds) / total
+                yield Step(level.index, len(plan), round, rounds, fraction, partial(kernels.numpy, stage.u))
         done += level.work
         seconds.append(time.perf_counter() - start)
-    for axis, turn in enumerate(cut(kernels.numpy(u), wrap, 2 ** (len(plan) - 1))):
+    assert stage is not None
+    C, weight = stage.C, stage.weight
+    for axis, turn in enumerate(cut(kernels.numpy(stage.u), wrap, 2 ** (len(plan) - 1))):
         C, weight = kernels.roll(C, turn, 1 + axis), kernels.roll(weight, turn, axis)
     return Solution(C, weight, size, tuple(seconds))
+
+
+class _Stage:
+    """What changes while a level is worked on, and the two kinds of round. A round yields the share of it that is done.
+
+    u: the image; C: the field; weight: of each patch's vote; psi: potentials, and those of `cells` on top of them.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        level: Level,
+        exemplar: np.ndarray,
+        of_exemplar: Descriptor,
+        of_image: Descriptor,
+        C: Array,
+        variance: float,
+    ) -> None:
+        self.kernels, self.level, self.C, self.variance = kernels, level, C, variance
+        self.d = of_image.on(kernels.array)
+        self.e = kernels.array(exemplar)
+        self.Y = kernels.project(self.e, of_exemplar.on(kernels.array))
+        self.weight = kernels.array(np.ones(level.field, np.float32))
+        self.psi = kernels.array(np.zeros(level.positions, np.float32))
+        self.fair = kernels.array(semidual.fair_use(level.positions))
+        self.cells = 0 * self.fair
+        self.cost: Array | None = None
+        self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
+        self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
+        self.u = self._vote(slice(0, level.image[0]))
+
+    def ascent(self) -> Generator[float, None, None]:
+        """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
+        X = self.kernels.project(self.u, self.d)
+        self.psi = semidual.ascended(self.kernels, X, self.Y, self.psi, self.variance)
+        parts = []
+        for n, rows in enumerate(self.portions):
+            parts.append(self.kernels.assign(X[rows], self.Y, self.psi))
+            yield 0.9 * (n + 1) / len(self.portions)
+        self.C = self.kernels.stacked(parts, 1)
+        self.u = self._vote(slice(0, self.level.image[0]))
+        yield 1.0
+
+    def search(self, key: int) -> Generator[float, None, None]:
+        """Every patch takes the best of what is offered, cells of exemplar positions being balanced; then they vote."""
+        kernels, ticks = self.kernels, 0
+        every = (len(search.REACH) + (self.cost is None)) * len(self.portions) + len(self.pixels)
+        if self.cost is None:
+            parts = []
+            for rows in self.portions:
+                parts.append(kernels.distances(self.u, self.d, self.Y, self.C, rows))
+                yield (ticks := ticks + 1) / every
+            self.cost = kernels.stacked(parts, 0)
+        bias = self.psi + kernels.spread(self.cells, semidual.CELL, self.level.positions)
+        grace = GRACE * kernels.mean(self.cost)
+        for offers in search.sweeps(max(self.level.positions), grace, key):
+            parts = []
+            for rows in self.portions:
+                parts.append(kernels.sweep(self.u, self.d, self.Y, bias, self.C, offers, rows))
+                yield (ticks := ticks + 1) / every
+            self.C = kernels.stacked([C for C, _ in parts], 1)
+            self.cost = kernels.stacked([cost for _, cost in parts], 0)
+        self.cells = semidual.balanced(kernels, self.cells, self.C, self.fair, self.cost, self.level.positions)
+        self.weight = kernels.weights(self.cost)
+        parts = []
+        for rows in self.pixels:
+            parts.append(self._vote(rows))
+            yield (ticks := ticks + 1) / every
+        self.u = kernels.stacked(parts, 0)
+
+    def _vote(self, rows: slice) -> Array:
+        return self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows)
 
 
 def cut(u: np.ndarray, wrap: Wrap, step: int) -> tuple[int, int]:
@@ -190,7 +280,7 @@ def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Ge
         corner = rng.integers(max(1, positions[axis] - BLOCK + 1), size=(down, across))
         corner = corner.repeat(BLOCK, 0).repeat(BLOCK, 1)[: field[0], : field[1]]
         axes.append(np.minimum(corner + inner, positions[axis] - 1))
-    return np.stack(axes)
+    return np.stack(axes).astype(np.int32)
 
 
 def _positions(exemplar: tuple[int, int]) -> tuple[int, int]:

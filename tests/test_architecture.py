@@ -16,8 +16,8 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec"},
-    {"maps", "files", "patches", "pyramid"},
-    {"kernels", "kernels.numpy", "kernels.torch"},
+    {"maps", "files", "patches", "period", "pyramid"},
+    {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch"},
     {"semidual", "search"},
     {"transport", "metrics"},
     {"tasks", "tasks.result", "tasks.synthesize", "tasks.tile"},

@@ -4,34 +4,58 @@ Letters, as in the paper: x_i is the descriptor of patch i of the image being ma
 psi_j its dual potential. Arrays are the provider's own; all have the same shapes everywhere:
 
     u, e   image being made, exemplar            float32 (H, W, C)
+    d      how patches are described             `patches.Descriptor`, its arrays the provider's
     X, Y   descriptors of their patches          float32 (fh, fw, k), (eh, ew, k)
     psi    potentials                            float32 (eh, ew)
-    C      correspondence field: row and column  int64 (2, fh, fw), in [0, eh) x [0, ew)
+    C      correspondence field: row and column  int32 (2, fh, fw), in [0, eh) x [0, ew)
            of the exemplar patch shown at i
     cost   |x_i - y_C(i)|^2                      float32 (fh, fw)
 
 A field has one entry per patch of the image: as many as pixels on an axis that wraps, s - 1 fewer on one that does not.
 Providers give equal results to rounding; random numbers come from one counter-based hash, so they are the same on all.
+What has an entry per patch is worked out for the `rows` that are asked for, and inside in bands of them, so that
+temporaries stay small at any size; X itself is never held whole but at coarse levels.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..patches import Basis
+from ..patches import Descriptor
 from ..spec import InputError
 
 Array = Any
 """A numpy.ndarray or a torch.Tensor, as the provider has it."""
 
+Scalar = Any
+"""A float or, so that a GPU need not be waited for, a tensor of one number."""
+
 Wrap = tuple[bool, bool]
 """Whether the rows and the columns of the image being made wrap."""
 
-
 LEAST = 15.0
 """Where `ascend` cuts its weights off, as a logarithm."""
+
+NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+"""Directions from which `Offers` takes neighbours' answers."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a sweep offers to each patch i, all from the C before it, its own answer first.
+
+    What the neighbours at distance `reach` imply, C(i - d) + d, let off `grace`; and for each radius r, C(i) + an
+    offset from [-r, r]^2 that is hashed from (key + its place in radii, i).
+    """
+
+    reach: int
+    radii: tuple[int, ...]
+    grace: Scalar
+    key: int
 
 
 class Kernels(Protocol):
@@ -45,8 +69,8 @@ class Kernels(Protocol):
     def numpy(self, values: Array) -> np.ndarray:
         """The way back."""
 
-    def project(self, u: Array, basis: Basis, wrap: Wrap) -> Array:
-        """X: x_i = V^T (P_i u - mu) for every patch i."""
+    def project(self, u: Array, d: Descriptor) -> Array:
+        """X: x_i = V^T (P_i u - mu) and the phases, for every patch i."""
 
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
         """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j."""
@@ -60,26 +84,17 @@ class Kernels(Protocol):
         everything gains at a bounded rate, and no number is denormal.
         """
 
-    def distances(self, X: Array, Y: Array, C: Array) -> Array:
-        """cost: |x_i - y_C(i)|^2."""
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
+        """cost: |x_i - y_C(i)|^2 for some rows."""
 
-    def score(self, X: Array, Y: Array, psi: Array, C: Array) -> Array:
-        """What the biased nearest neighbour minimises: |x_i - y_C(i)|^2 - psi_C(i)."""
-
-    def offer(
-        self, X: Array, Y: Array, psi: Array, C: Array, best: Array, N: Array, grace: float
+    def sweep(
+        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
     ) -> tuple[Array, Array]:
-        """Take candidate N(i) where |x_i - y_N(i)|^2 - psi_N(i) - grace < best(i); returns the new C and best.
+        """In some rows, each patch takes the best of the answers offered to it; returns their new C and its cost.
 
-        Candidates outside the exemplar are never taken. The new best holds grace as well: what comes later must be
-        better than a graced answer by that much.
+        The best has the least |x_i - y_N|^2 - psi_N, of which a neighbour's answer is let off `offers.grace`; among
+        equals the first. What lies outside the exemplar, or has no neighbour there, is not offered.
         """
-
-    def shift(self, C: Array, dy: int, dx: int, wrap: Wrap) -> Array:
-        """What the neighbour at (-dy, -dx) implies for i: N(i) = C(i - d) + d; outside where there is no neighbour."""
-
-    def scatter(self, C: Array, radius: int, key: int) -> Array:
-        """N(i) = C(i) + an offset drawn uniformly from [-radius, radius]^2 by hashing (key, i)."""
 
     def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
         """Share of i that show each `block` x `block` px cell of exemplar positions; shape = (eh, ew). Sums to 1."""
@@ -93,36 +108,58 @@ class Kernels(Protocol):
     def weights(self, cost: Array) -> Array:
         """How much each patch's vote counts: exp(-cost / mean cost), at least 1e-4: a bad match blurs little."""
 
-    def vote(self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int]) -> Array:
-        """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W)."""
+    def vote(
+        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+    ) -> Array:
+        """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W). Some rows or all."""
 
     def roll(self, values: Array, turn: int, axis: int) -> Array:
         """The values moved on by `turn` places along an axis, in a circle."""
 
-    def mean(self, values: Array) -> float:
+    def stacked(self, parts: list[Array], axis: int) -> Array:
+        """Portions put together again along an axis; a single one is not copied."""
+
+    def mean(self, values: Array) -> Scalar:
         """The mean of all values."""
 
-    def variance(self, Y: Array) -> float:
-        """Sum over components of the variance of the descriptors: the scale of the cost."""
 
-
-def load(device: str) -> Kernels:
+def load(device: str, threads: int | None = None, memory: int | None = None) -> Kernels:
     """The provider for a device of `spec.DEVICES`. Raises InputError if it is not to be had.
 
-    Where torch is not installed, or is but cannot be loaded, auto is NumPy.
+    cpu is the fastest provider without a GPU that is installed and can be loaded: Numba, torch or NumPy alone.
+    threads: how many compute, all cores unless told; memory: MiB for temporary arrays, the provider's own unless told.
     """
-    from .numpy import NumpyKernels
+
+    def numpy() -> Kernels:
+        from .numpy import NumpyKernels
+
+        return NumpyKernels(threads, memory)
+
+    def compiled() -> Kernels:
+        from .compiled import CompiledKernels
+
+        return CompiledKernels(threads, memory)
+
+    def torch(name: str) -> Kernels:
+        from .torch import TorchKernels, choose
+
+        return TorchKernels(choose(name), threads, memory)
 
     if device == "numpy":
-        return NumpyKernels()
+        return numpy()
+    if device == "auto":
+        with suppress(ImportError, OSError, InputError):
+            return torch("gpu")
+    if device in ("auto", "cpu"):
+        for provider in (compiled, lambda: torch("cpu")):
+            with suppress(ImportError, OSError):
+                return provider()
+        return numpy()
     try:
-        from .torch import TorchKernels, choose
+        return torch("cpu" if device == "torch" else device)
     except (ImportError, OSError) as error:
-        if device == "auto":
-            return NumpyKernels()
         reason = str(error).splitlines()[0]
-        raise InputError(f"device is {device} but torch is not there ({reason}): install it or use numpy") from None
-    return TorchKernels(choose(device))
+        raise InputError(f"device is {device} but torch is not there ({reason}): install it or use cpu") from None
 
 
 def flat(X: Array) -> Array:
@@ -130,14 +167,20 @@ def flat(X: Array) -> Array:
     return X.reshape(-1, X.shape[-1])
 
 
+def bands(rows: slice, height: int) -> list[slice]:
+    """Some rows in bands of so many; the last may be shorter."""
+    height = max(1, height)
+    return [slice(y, min(y + height, rows.stop)) for y in range(rows.start, rows.stop, height)]
+
+
+def salted(key: int) -> int:
+    """Where the hash of a key starts from."""
+    return (key * 0x9E3779B1) & 0xFFFFFFFF
+
+
 def hashed(index: Array, key: int) -> Array:
     """A number from [0, 2^32) for every index (int64) and key: Wellons' lowbias32, a counter-based generator."""
-    v = (index + ((key * 0x9E3779B1) & 0xFFFFFFFF)) & 0xFFFFFFFF
+    v = (index + salted(key)) & 0xFFFFFFFF
     v = ((v ^ (v >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     v = ((v ^ (v >> 15)) * 0x846CA68B) & 0xFFFFFFFF
     return v ^ (v >> 16)
-
-
-def rolled_in(d: int) -> slice:
-    """The places of an axis that a roll by d fills from the other end."""
-    return slice(0, d) if d >= 0 else slice(d, None)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 
-from ..patches import Basis, windows
-from . import LEAST, Wrap, flat, hashed, rolled_in
+from ..patches import Descriptor, windows
+from . import LEAST, NEIGHBOURS, Offers, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 
-CHUNK = 2**22
-"""Numbers in a temporary matrix of costs or patches: 16 MiB."""
+CHUNK = 2**19
+"""Numbers in the largest temporary array of a thread, unless told: 2 MiB, what a processor's cache holds."""
+
+ARRAYS = 8
+"""How many such arrays a thread has at most at a time."""
+
+SUMS = 8
+"""Parts into which sums over pairs are split: fixed, so that they do not depend on the number of threads."""
 
 
 class NumpyKernels:
-    """Implements `Kernels`; see there for what each operation means."""
+    """Implements `Kernels`; see there for what each operation means. A _band is what one thread does at a time."""
 
     name = "numpy"
+
+    def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
+        count = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(count)
+        self._alone = _libraries_alone()
+        self._chunk = CHUNK if memory is None else min(CHUNK, memory * 2**20 // (4 * ARRAYS * count))
 
     def array(self, values: Array) -> Array:
         return np.ascontiguousarray(values)
@@ -24,62 +41,138 @@ class NumpyKernels:
     def numpy(self, values: Array) -> Array:
         return values
 
-    def project(self, u: Array, basis: Basis, wrap: Wrap) -> Array:
-        s = basis.side
-        if any(wrap):
-            u = np.pad(u, [(0, s - 1 if w else 0) for w in wrap] + [(0, 0)], mode="wrap")
-        blocks = windows(u, s)
-        fh, fw = blocks.shape[:2]
-        offset = basis.mean @ basis.axes
-        X = np.empty((fh, fw, basis.axes.shape[1]), np.float32)
-        rows = max(1, CHUNK // (fw * len(basis.mean)))
-        for y in range(0, fh, rows):
-            p = blocks[y : y + rows].reshape(-1, len(basis.mean))
-            X[y : y + rows] = (p @ basis.axes - offset).reshape(-1, fw, X.shape[2])
+    def project(self, u: Array, d: Descriptor) -> Array:
+        X = np.empty((*_field(u, d), d.k), np.float32)
+
+        def band(rows: slice) -> None:
+            X[rows] = self._described(u, d, rows)
+
+        self._each(slice(0, len(X)), X.shape[1] * len(d.axes), band)
+        return X
+
+    def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
+        """x_i for some rows of patches: (rows, fw, k)."""
+        s, fw = d.side, _field(u, d)[1]
+        around = rows.stop + s - 1 - len(u)  # rows that are needed from the start again
+        part = u[rows.start : rows.stop + s - 1]
+        if around > 0:
+            part = np.concatenate([part, u[:around]])
+        if d.wrap[1]:
+            part = np.concatenate([part, part[:, : s - 1]], 1)
+        k, a = d.axes.shape[1], d.rows.shape[1]
+        X = np.empty((rows.stop - rows.start, fw, d.k), np.float32)
+        p = windows(part, s).reshape(-1, len(d.axes))
+        X[..., :k] = (p @ d.axes - d.offset).reshape(*X.shape[:2], k)
+        X[..., k : k + a] = d.rows[rows, None]
+        X[..., k + a :] = d.columns
         return X
 
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
-        return np.stack(np.divmod(_argmin(flat(X), flat(Y), psi.ravel()), Y.shape[1])).reshape(2, *X.shape[:2])
+        y = flat(Y)
+        bias = (y * y).sum(1) - psi.ravel()  # |x_i|^2 moves no minimum and is left out
+        C = np.empty((2, *X.shape[:2]), np.int32)
+
+        def band(rows: slice) -> None:
+            sigma = (bias - 2 * (flat(X[rows]) @ y.T)).argmin(1)
+            C[:, rows] = np.stack(np.divmod(sigma, Y.shape[1])).reshape(2, -1, X.shape[1])
+
+        self._each(slice(0, len(X)), X.shape[1] * len(y), band)
+        return C
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = flat(X), flat(Y), psi.ravel()
         n, m = len(x), len(y)
-        K = x @ (np.float32(2 / lam) * y).T + (p - (y * y).sum(1)) / np.float32(lam)  # -cost / lam + const_i
-        np.exp(np.maximum(K - K.max(1, keepdims=True), -LEAST), out=K)
-        b = np.ones(m, np.float32)
-        for _ in range(steps):
-            b = np.float32(n / m) / ((1 / (K @ b)) @ K)
+        parts = [slice(n * i // SUMS, n * (i + 1) // SUMS) for i in range(SUMS)]
+        K = np.empty((n, m), np.float32)
+        bias, scaled = (p - (y * y).sum(1)) / np.float32(lam), (np.float32(2 / lam) * y).T
+
+        def gibbs(rows: slice) -> None:
+            k = np.matmul(x[rows], scaled, out=K[rows])
+            k += bias  # -cost / lam + const_i
+            np.subtract(k, k.max(1, keepdims=True, initial=-np.inf), out=k)
+            np.exp(np.maximum(k, -LEAST, out=k), out=k)
+
+        with self._alone():
+            list(self._threads.map(gibbs, parts))
+            b = np.ones(m, np.float32)
+            for _ in range(steps):
+                shares = list(self._threads.map(lambda rows, b=b: self._shares_band(K[rows], b), parts))
+                b = np.float32(n / m) / np.sum(shares, 0)
         return (p + np.float32(lam) * np.log(b)).reshape(psi.shape)
 
-    def distances(self, X: Array, Y: Array, C: Array) -> Array:
-        difference = Y[C[0], C[1]]
-        np.subtract(X, difference, out=difference)
-        return np.einsum("ijk,ijk->ij", difference, difference)
+    def _shares_band(self, K: Array, b: Array) -> Array:
+        """sum_i K_ij / sum_j K_ij b_j over some rows of K."""
+        return (1 / (K @ b)) @ K
 
-    def score(self, X: Array, Y: Array, psi: Array, C: Array) -> Array:
-        return self.distances(X, Y, C) - psi[C[0], C[1]]
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
+        cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
 
-    def offer(
-        self, X: Array, Y: Array, psi: Array, C: Array, best: Array, N: Array, grace: float
+        def band(part: slice) -> None:
+            j = (C[0, part] * Y.shape[1] + C[1, part]).ravel()
+            cost[_within(part, rows)] = _costs(flat(self._described(u, d, part)), flat(Y), j).reshape(-1, C.shape[2])
+
+        self._each(rows, C.shape[2] * len(d.axes), band)
+        return cost
+
+    def sweep(
+        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
     ) -> tuple[Array, Array]:
-        eh, ew = psi.shape
-        inside = (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew)
-        N = np.where(inside, N, 0)
-        cost = self.score(X, Y, psi, N) - np.float32(grace)
-        taken = inside & (cost < best)
-        return np.where(taken, N, C), np.where(taken, cost, best)
+        cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
+        new = np.empty((2, *cost.shape), np.int32)
 
-    def shift(self, C: Array, dy: int, dx: int, wrap: Wrap) -> Array:
-        N = np.roll(C, (dy, dx), (1, 2)) + np.array([dy, dx])[:, None, None]
-        if not wrap[0]:
-            N[:, rolled_in(dy)] = -1
-        if not wrap[1]:
-            N[:, :, rolled_in(dx)] = -1
-        return N
+        def band(part: slice) -> None:
+            x, here = flat(self._described(u, d, part)), _within(part, rows)
+            self._sweep_band(x, flat(Y), psi, C, offers, d.wrap, part, new[:, here], cost[here])
 
-    def scatter(self, C: Array, radius: int, key: int) -> Array:
-        index = np.arange(C.size).reshape(C.shape)
-        return C + hashed(index, key) % (2 * radius + 1) - radius
+        self._each(rows, C.shape[2] * len(d.axes), band)
+        return new, cost
+
+    def _sweep_band(
+        self,
+        x: Array,
+        y: Array,
+        psi: Array,
+        C: Array,
+        offers: Offers,
+        wrap: Wrap,
+        rows: slice,
+        new: Array,
+        cost: Array,
+    ) -> None:
+        (fh, fw), (eh, ew) = C.shape[1:], psi.shape
+        p = psi.ravel()
+        i, k = np.arange(rows.start, rows.stop), np.arange(fw)
+        own = C[:, rows].reshape(2, -1)
+        j = own[0] * ew + own[1]
+        own_cost = _costs(x, y, j)
+        own_score = own_cost - p[j]
+        best, taken, taken_cost = own_score.copy(), own.copy(), own_cost.copy()
+
+        def offer(N: Array, there: Array, grace: float) -> None:
+            there = there & (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew)
+            same = (own == N).all(0)  # most are, and their cost is known
+            for who, costs in ((there & same, own_cost), (there & ~same, None)):
+                i = np.flatnonzero(who)
+                j = N[0, i] * ew + N[1, i]
+                d = _costs(x[i], y, j) if costs is None else costs[i]
+                score = d - p[j] - grace
+                better = score < best[i]
+                i = i[better]
+                best[i], taken_cost[i], taken[:, i] = score[better], d[better], N[:, i]
+
+        for dy, dx in NEIGHBOURS:
+            dy, dx = offers.reach * dy, offers.reach * dx
+            near = C[:, (i - dy)[:, None] % fh, (k - dx) % fw].reshape(2, -1)
+            inside = ((i - dy >= 0) & (i - dy < fh) | wrap[0])[:, None] & ((k - dx >= 0) & (k - dx < fw) | wrap[1])
+            offer(near + np.array([[dy], [dx]], np.int32), inside.ravel(), offers.grace)
+        index = (i[:, None] * fw + k).ravel()
+        for trial, r in enumerate(offers.radii):
+            offsets = np.stack(
+                [hashed(index + axis * fh * fw, offers.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
+            )
+            offer(own + offsets.astype(np.int32), np.ones(len(index), bool), 0.0)
+        new[:] = taken.reshape(2, -1, fw)
+        cost[:] = taken_cost.reshape(-1, fw)
 
     def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
         bh, bw = (-(-side // block) for side in shape)
@@ -92,54 +185,81 @@ class NumpyKernels:
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int]) -> Array:
         parts = []
         for axis in (0, 1):
-            i = np.arange(field[axis])
+            i = np.arange(field[axis], dtype=np.int32)
             q = np.minimum(i // 2, C.shape[1 + axis] - 1)
             parts.append((q, i - 2 * q))
         (qy, ry), (qx, rx) = parts
-        coarse = C[:, qy[:, None], qx]
-        rows = np.clip(2 * coarse[0] + ry[:, None], 0, shape[0] - 1)
-        columns = np.clip(2 * coarse[1] + rx, 0, shape[1] - 1)
-        return np.stack([rows, columns])
+        N = 2 * C[:, qy[:, None], qx]
+        N[0] += ry[:, None]
+        N[1] += rx
+        return np.clip(N, 0, np.array(shape, np.int32)[:, None, None] - 1, out=N)
 
     def weights(self, cost: Array) -> Array:
         return np.maximum(np.exp(-cost / (cost.mean() + np.float32(1e-9))), np.float32(1e-4))
 
-    def vote(self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int]) -> Array:
-        fh, fw = weight.shape
-        total = np.zeros((fh + side - 1, fw + side - 1, e.shape[2] + 1), np.float32)
-        w = weight[..., None]
+    def vote(
+        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+    ) -> Array:
+        rows = rows or slice(0, size[0])
+        u = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32)
+        numbers = size[1] * e.shape[2]
+        self._each(
+            rows, numbers, lambda part: self._vote_band(e, C, weight, side, size[0], part, u[_within(part, rows)])
+        )
+        return u
+
+    def _vote_band(self, e: Array, C: Array, weight: Array, side: int, height: int, rows: slice, u: Array) -> None:
+        (fh, fw), width, ew = weight.shape, u.shape[1], e.shape[1]
+        pixels = flat(e)
+        total = np.zeros((len(u), width + side - 1, e.shape[2]), np.float32)
+        votes = np.zeros((len(u), width + side - 1, 1), np.float32)
         for dy in range(side):
+            i = np.arange(rows.start, rows.stop) - dy
+            i, into = (i % fh, slice(None)) if fh == height else (i[(i >= 0) & (i < fh)], (i >= 0) & (i < fh))
+            first, w = (C[0, i] + dy) * ew + C[1, i], weight[i][..., None]
             for dx in range(side):
-                part = total[dy : dy + fh, dx : dx + fw]
-                part[..., :-1] += w * e[C[0] + dy, C[1] + dx]
-                part[..., -1:] += w
-        total = _fold(_fold(total, 0, size[0]), 1, size[1])
-        return total[..., :-1] / total[..., -1:]
+                total[into, dx : dx + fw] += np.take(pixels, first + dx, 0) * w
+                votes[into, dx : dx + fw] += w
+        over = fw + side - 1 - width  # what hangs over the end of an axis that wraps belongs to its start
+        for values in (total, votes):
+            values[:, :over] += values[:, width:][:, :over]
+        np.divide(total[:, :width], votes[:, :width], out=u)
 
     def roll(self, values: Array, turn: int, axis: int) -> Array:
         return np.roll(values, turn, axis)
 
+    def stacked(self, parts: list[Array], axis: int) -> Array:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
+
     def mean(self, values: Array) -> float:
         return float(values.mean(dtype=np.float64))
 
-    def variance(self, Y: Array) -> float:
-        return float(flat(Y).var(0, dtype=np.float64).sum())
+    def _each(self, rows: slice, numbers: int, work: Callable[[slice], None]) -> None:
+        """Does `work` on every band of some rows, of so many temporary numbers a row, on all threads."""
+        with self._alone():
+            list(self._threads.map(work, bands(rows, self._chunk // numbers)))
 
 
-def _argmin(x: Array, y: Array, psi: Array) -> Array:
-    """argmin_j |x_i - y_j|^2 - psi_j for every i; |x_i|^2 moves no minimum and is left out."""
-    bias = (y * y).sum(1) - psi
-    sigma = np.empty(len(x), np.int64)
-    rows = max(1, CHUNK // len(y))
-    for i in range(0, len(x), rows):
-        sigma[i : i + rows] = (bias - 2 * (x[i : i + rows] @ y.T)).argmin(1)
-    return sigma
+def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
+    """In its context, matrix products start no threads of their own beside those that call them."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return nullcontext
+    libraries = ThreadpoolController()
+    return lambda: libraries.limit(limits=1, user_api="blas")
 
 
-def _fold(total: Array, axis: int, side: int) -> Array:
-    """Brings what hangs over the end of an axis that wraps back to its start."""
-    over = total.shape[axis] - side
-    head, tail = np.split(total, [side], axis)
-    if over:
-        (head if axis == 0 else head.swapaxes(0, 1))[:over] += tail if axis == 0 else tail.swapaxes(0, 1)
-    return head
+def _field(u: Array, d: Descriptor) -> tuple[int, int]:
+    height, width = (n if w else n - d.side + 1 for n, w in zip(u.shape[:2], d.wrap, strict=True))
+    return height, width
+
+
+def _within(part: slice, rows: slice) -> slice:
+    return slice(part.start - rows.start, part.stop - rows.start)
+
+
+def _costs(x: Array, y: Array, j: Array) -> Array:
+    difference = np.take(y, j, 0)
+    np.subtract(x, difference, out=difference)
+    return np.einsum("ij,ij->i", difference, difference)

@@ -6,22 +6,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..patches import Basis
+from ..patches import Descriptor
 from ..spec import InputError
-from . import LEAST, Wrap, flat, hashed, rolled_in
+from . import LEAST, NEIGHBOURS, Offers, Scalar, bands, flat, hashed
 
 Array = torch.Tensor
 
-CHUNK = 2**22
-"""Numbers in a temporary matrix of costs: 16 MiB."""
+CHUNK = {"cpu": 2**19, "cuda": 2**26, "mps": 2**24}
+"""Numbers in the largest temporary array: what a processor's cache holds, or enough to keep a GPU busy."""
+
+ARRAYS = 8
+"""How many such arrays there are at most at a time."""
 
 
 def choose(device: str) -> torch.device:
-    """The torch device for a name of `spec.DEVICES`; auto prefers a GPU. Raises InputError if it is not there."""
+    """The torch device called cpu, cuda or mps, or for gpu the first that is one. Raises InputError for none."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        device = next(name for name in there if there[name])
-    if not there[device]:
+    if device == "gpu":
+        device = next((name for name in ("cuda", "mps") if there[name]), device)
+    if not there.get(device):
         raise InputError(f"device is {device} but this computer's torch has none: use --device auto, cpu or numpy")
     return torch.device(device)
 
@@ -29,9 +32,14 @@ def choose(device: str) -> torch.device:
 class TorchKernels:
     """Implements `Kernels`; see there for what each operation means."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, threads: int | None = None, memory: int | None = None) -> None:
         self.device = device
-        self.name = device.type
+        self.name = "torch" if device.type == "cpu" else device.type
+        self._chunk = CHUNK[device.type]
+        if memory is not None:
+            self._chunk = min(self._chunk, memory * 2**20 // (4 * ARRAYS))
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def array(self, values: np.ndarray) -> Array:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
@@ -39,25 +47,25 @@ class TorchKernels:
     def numpy(self, values: Array) -> np.ndarray:
         return values.cpu().numpy()
 
-    def project(self, u: Array, basis: Basis, wrap: Wrap) -> Array:
-        s, c = basis.side, u.shape[2]
-        planes = u.permute(2, 0, 1)[None]
-        if any(wrap):
-            rows, columns = (
-                torch.arange(side + (s - 1 if w else 0), device=self.device) % side
-                for side, w in zip(u.shape[:2], wrap, strict=True)
-            )
-            planes = planes[:, :, rows][:, :, :, columns]
-        V = self.array(basis.axes)
-        kernel = V.T.reshape(-1, s, s, c).permute(0, 3, 1, 2)
-        offset = self.array(basis.mean) @ V
+    def project(self, u: Array, d: Descriptor) -> Array:
+        fh, _ = self._field(u, d)
+        return torch.cat([self._described(u, d, part) for part in self._bands(slice(0, fh), u, d)])
+
+    def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
+        """x_i for some rows of patches: (rows, fw, k)."""
+        s, c, fw = d.side, u.shape[2], self._field(u, d)[1]
+        i = torch.arange(rows.start, rows.stop + s - 1, device=self.device) % u.shape[0]
+        k = torch.arange(fw + s - 1, device=self.device) % u.shape[1]
+        planes = u[i][:, k].permute(2, 0, 1)[None]
+        kernel = d.axes.T.reshape(-1, s, s, c).permute(0, 3, 1, 2)
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
-            X = F.conv2d(planes.contiguous(memory_format=torch.channels_last), kernel, -offset)
-        return X[0].permute(1, 2, 0).contiguous()
+            X = F.conv2d(planes.contiguous(memory_format=torch.channels_last), kernel, -d.offset)
+        X = X[0].permute(1, 2, 0)
+        return torch.cat([X, *(phase.expand(*X.shape[:2], -1) for phase in (d.rows[rows, None], d.columns[None]))], 2)
 
     def assign(self, X: Array, Y: Array, psi: Array) -> Array:
         sigma = self._argmin(flat(X), flat(Y), psi.reshape(-1)).reshape(X.shape[:2])
-        return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
+        return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]]).to(torch.int32)
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = flat(X), flat(Y), psi.reshape(-1)
@@ -69,47 +77,60 @@ class TorchKernels:
             b = n / m / ((1 / (K @ b)) @ K)
         return (p + lam * b.log()).reshape(psi.shape)
 
-    def distances(self, X: Array, Y: Array, C: Array) -> Array:
-        return self._distances(X, Y, (C[0] * Y.shape[1] + C[1]).reshape(-1))
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
+        y, j = flat(Y), C[0] * Y.shape[1] + C[1]
+        return torch.cat([_costs(self._described(u, d, part), y, j[part]) for part in self._bands(rows, u, d)])
 
-    def score(self, X: Array, Y: Array, psi: Array, C: Array) -> Array:
-        j = (C[0] * Y.shape[1] + C[1]).reshape(-1)
-        return self._distances(X, Y, j) - psi.reshape(-1).index_select(0, j).reshape(X.shape[:2])
-
-    def offer(
-        self, X: Array, Y: Array, psi: Array, C: Array, best: Array, N: Array, grace: float
+    def sweep(
+        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
     ) -> tuple[Array, Array]:
-        eh, ew = psi.shape
-        inside = (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew)
-        N = torch.where(inside, N, 0)
-        cost = self.score(X, Y, psi, N) - grace
-        taken = inside & (cost < best)
-        return torch.where(taken, N, C), torch.where(taken, cost, best)
+        parts = [self._sweep_band(u, d, Y, psi, C, offers, part) for part in self._bands(rows, u, d)]
+        return self.stacked([N for N, _ in parts], 1), self.stacked([cost for _, cost in parts], 0)
 
-    def shift(self, C: Array, dy: int, dx: int, wrap: Wrap) -> Array:
-        N = torch.roll(C, (dy, dx), (1, 2))
-        N[0] += dy
-        N[1] += dx
-        if not wrap[0]:
-            N[:, rolled_in(dy)] = -1
-        if not wrap[1]:
-            N[:, :, rolled_in(dx)] = -1
-        return N
+    def _sweep_band(
+        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+    ) -> tuple[Array, Array]:
+        (fh, fw), (eh, ew) = C.shape[1:], psi.shape
+        x, y, p = self._described(u, d, rows), flat(Y), psi.reshape(-1)
+        i, k = torch.arange(rows.start, rows.stop, device=self.device), torch.arange(fw, device=self.device)
+        taken = own = C[:, rows]
+        j = own[0] * ew + own[1]
+        cost = _costs(x, y, j)
+        best = cost - p[j]
 
-    def scatter(self, C: Array, radius: int, key: int) -> Array:
-        index = torch.arange(C.numel(), device=self.device).reshape(C.shape)
-        return C + hashed(index, key) % (2 * radius + 1) - radius
+        def offer(N: Array, there: Array | bool, grace: Scalar) -> None:
+            nonlocal taken, cost, best
+            inside = (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew) & there
+            j = torch.where(inside, N[0] * ew + N[1], 0)
+            new = _costs(x, y, j)
+            score = new - p[j] - grace
+            better = inside & (score < best)
+            taken = torch.where(better, N, taken)
+            cost, best = torch.where(better, new, cost), torch.where(better, score, best)
+
+        for dy, dx in NEIGHBOURS:
+            dy, dx = offers.reach * dy, offers.reach * dx
+            N = C[:, ((i - dy) % fh)[:, None], (k - dx) % fw]
+            there_y = (i - dy >= 0) & (i - dy < fh) | d.wrap[0]
+            there_x = (k - dx >= 0) & (k - dx < fw) | d.wrap[1]
+            offer(torch.stack([N[0] + dy, N[1] + dx]), there_y[:, None] & there_x, offers.grace)
+        index = i[:, None] * fw + k
+        for trial, r in enumerate(offers.radii):
+            offsets = [hashed(index + axis * fh * fw, offers.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
+            offer(own + torch.stack(offsets).to(own.dtype), True, 0.0)
+        return taken, cost
 
     def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
         bh, bw = (-(-side // block) for side in shape)
-        cells = torch.bincount(((C[0] // block) * bw + C[1] // block).reshape(-1), minlength=bh * bw)
-        return cells.reshape(bh, bw).to(torch.float32) / C[0].numel()
+        b = ((C[0] // block) * bw + C[1] // block).reshape(-1).long()
+        cells = torch.zeros(bh * bw, device=self.device, dtype=torch.int64)  # bincount would wait for the GPU
+        return cells.scatter_add_(0, b, torch.ones_like(b)).reshape(bh, bw) / C[0].numel()
 
     def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
         return cells.repeat_interleave(block, 0).repeat_interleave(block, 1)[: shape[0], : shape[1]].contiguous()
 
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int]) -> Array:
-        i, j = (torch.arange(side, device=self.device) for side in field)
+        i, j = (torch.arange(side, device=self.device, dtype=torch.int32) for side in field)
         qy, qx = (i // 2).clamp(max=C.shape[1] - 1), (j // 2).clamp(max=C.shape[2] - 1)
         coarse = C[:, qy[:, None], qx]
         rows = (2 * coarse[0] + (i - 2 * qy)[:, None]).clamp(0, shape[0] - 1)
@@ -119,42 +140,54 @@ class TorchKernels:
     def weights(self, cost: Array) -> Array:
         return torch.exp(-cost / (cost.mean() + 1e-9)).clamp_(min=1e-4)
 
-    def vote(self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int]) -> Array:
+    def vote(
+        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+    ) -> Array:
+        rows = rows or slice(0, size[0])
         fh, fw = weight.shape
         ew, c = e.shape[1], e.shape[2]
         stock = torch.cat([e, torch.ones_like(e[..., :1])], -1).reshape(-1, c + 1)
-        first = (C[0] * ew + C[1]).reshape(-1)
-        total = torch.zeros((fh + side - 1, fw + side - 1, c + 1), device=self.device)
-        w = weight.reshape(-1, 1)
-        for dy in range(side):
-            for dx in range(side):
-                part = stock.index_select(0, first + (dy * ew + dx)).mul_(w)
-                total[dy : dy + fh, dx : dx + fw] += part.reshape(fh, fw, c + 1)
-        total = _fold(_fold(total, 0, size[0]), 1, size[1])
-        return total[..., :-1] / total[..., -1:]
+        u = []
+        for part in bands(rows, self._chunk // ((c + 1) * fw)):
+            height = part.stop - part.start
+            total = torch.zeros((height, fw + side - 1, c + 1), device=self.device)
+            for dy in range(side):
+                i = torch.arange(part.start - dy, part.stop - dy, device=self.device)
+                w = weight[i % fh]
+                if fh < size[0]:
+                    w = w * ((i >= 0) & (i < fh))[:, None]
+                first = (C[0, i % fh] + dy) * ew + C[1, i % fh]
+                for dx in range(side):
+                    shown = stock.index_select(0, (first + dx).reshape(-1)).reshape(height, fw, c + 1)
+                    total[:, dx : dx + fw].addcmul_(shown, w[..., None])
+            over = total.shape[1] - size[1]  # what hangs over the end of an axis that wraps belongs to its start
+            total[:, :over] += total[:, size[1] :]
+            u.append(total[:, : size[1], :-1] / total[:, : size[1], -1:])
+        return self.stacked(u, 0)
 
     def roll(self, values: Array, turn: int, axis: int) -> Array:
         return torch.roll(values, turn, axis)
 
-    def mean(self, values: Array) -> float:
-        return float(values.mean())
+    def stacked(self, parts: list[Array], axis: int) -> Array:
+        return parts[0] if len(parts) == 1 else torch.cat(parts, axis)
 
-    def variance(self, Y: Array) -> float:
-        return float(flat(Y).var(0, correction=0).sum())
+    def mean(self, values: Array) -> Array:
+        return values.mean()
 
-    def _distances(self, X: Array, Y: Array, j: Array) -> Array:
-        return (X - flat(Y).index_select(0, j).reshape(X.shape)).square_().sum(-1)
+    def _field(self, u: Array, d: Descriptor) -> tuple[int, int]:
+        height, width = (n if w else n - d.side + 1 for n, w in zip(u.shape[:2], d.wrap, strict=True))
+        return height, width
+
+    def _bands(self, rows: slice, u: Array, d: Descriptor) -> list[slice]:
+        return bands(rows, self._chunk // (u.shape[1] * d.k))
 
     def _argmin(self, x: Array, y: Array, psi: Array) -> Array:
         """argmin_j |x_i - y_j|^2 - psi_j for every i; |x_i|^2 moves no minimum and is left out."""
         bias = (y * y).sum(1) - psi
         minus_two_y = (-2 * y).T
-        rows = max(1, CHUNK // len(y))
+        rows = max(1, self._chunk // len(y))
         return torch.cat([torch.addmm(bias, part, minus_two_y).argmin(1) for part in x.split(rows)])
 
 
-def _fold(total: Array, axis: int, side: int) -> Array:
-    """Brings what hangs over the end of an axis that wraps back to its start."""
-    head, tail = total.narrow(axis, 0, side), total.narrow(axis, side, total.shape[axis] - side)
-    head.narrow(axis, 0, tail.shape[axis]).add_(tail)
-    return head
+def _costs(x: Array, y: Array, j: Array) -> Array:
+    return (x - y.index_select(0, j.reshape(-1)).reshape(x.shape)).square_().sum(-1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..period import Periods, snapped
 from ..spec import Request, Size, to_json
 
 
@@ -16,7 +17,9 @@ class Result:
 
     image: the exemplar's dtype and channels at the size that was asked for.
     field: int32 (2, fh, fw), row and column of the exemplar patch that stands at each patch of the image.
+    device: the name of the kernels that computed it.
     seconds: time of each level, coarse first.
+    periods: of the exemplar, down and across, None where it does not repeat.
     """
 
     request: Request
@@ -24,14 +27,21 @@ class Result:
     field: np.ndarray
     device: str
     seconds: tuple[float, ...]
+    periods: Periods
 
     def report(self) -> dict[str, Any]:
-        """Size, seed, device and times under the names that reports use."""
+        """What was asked for and what came, under the names that reports use.
+
+        period: across and down, in px, null where the exemplar does not repeat. fits: the size nearest to the
+        result's that holds whole periods; another size stretches a repeating structure a little.
+        """
         size = Size(self.image.shape[1], self.image.shape[0])
         return {
             **to_json(self.request),
             "size": list(size),
             "device": self.device,
+            "period": [found and round(found.length, 2) for found in self.periods[::-1]],
+            "fits": list(snapped(size, self.periods)),
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }

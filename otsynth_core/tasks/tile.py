@@ -1,4 +1,4 @@
-"""Tile: a seamless version of the exemplar, which is a synthesis that wraps both ways at, by default, the same size."""
+"""Tile: a seamless version of the exemplar, a synthesis that wraps both ways at, unless told, about the same size."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import transport
+from .. import period, transport
 from ..maps import Map
-from ..spec import MIN_SIDE, InputError, Size, Synthesize, Tile
+from ..spec import MIN_SIDE, SNAP, InputError, Size, Synthesize, Tile
 from ..transport import Step
 from . import synthesize
 from .result import Result
@@ -17,11 +17,20 @@ from .result import Result
 
 def steps(request: Tile, exemplar: np.ndarray) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
-    height, width = Map.of(exemplar).pixels.shape[:2]
+    source = Map.of(exemplar)
+    height, width = source.pixels.shape[:2]
     transport.check(height, width)
-    if request.size is None and min(height, width) < MIN_SIDE:
+    planes = source.compared()
+    periods = period.found(planes)
+    if request.size == SNAP and periods == (None, None):
+        raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
+    if isinstance(request.size, Size):
+        size = request.size
+    elif min(height, width) < MIN_SIDE:
         raise InputError(f"exemplar is {width}x{height} px: a result has {MIN_SIDE} px a side at least; give its size")
-    size = request.size or Size(width, height)
-    wrapped = Synthesize(size=size, wrap="both", seed=request.seed, device=request.device)
-    result = yield from synthesize.steps(wrapped, exemplar)
+    else:
+        size = period.snapped(Size(width, height), periods)
+    options = {name: getattr(request, name) for name in ("seed", "device", "quality", "threads", "memory")}
+    wrapped = Synthesize(size=size, wrap="both", **options)
+    result = yield from synthesize.solved(wrapped, source, planes, periods)
     return replace(result, request=request)

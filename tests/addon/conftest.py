@@ -46,10 +46,10 @@ def png(path: Path, pixels: np.ndarray) -> Path:
 
 
 def picture(height: int, width: int, channels: int) -> np.ndarray:
-    """Soft stripes and noise, uint8."""
+    """Soft stripes that grow narrower, so that there is no period, and noise, uint8."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
-    wave = np.stack([np.sin((y * (c + 1) + x * (3 - c)) / 9) for c in range(channels)], -1)
+    wave = np.stack([np.sin((y * (c + 1) + x * (3 - c)) ** 1.5 / 60) for c in range(channels)], -1)
     return np.rint(127 + 90 * wave + 20 * rng.standard_normal(wave.shape)).clip(0, 255).astype(np.uint8)
 
 

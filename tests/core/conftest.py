@@ -11,10 +11,12 @@ import pytest
 from otsynth_core import files, kernels
 
 DEVICES = ["numpy"]
+if importlib.util.find_spec("numba"):
+    DEVICES += ["cpu"]
 if importlib.util.find_spec("torch"):
     import torch
 
-    DEVICES += ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    DEVICES += ["torch", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.fixture(params=DEVICES)

@@ -44,3 +44,22 @@ def test_size_is_width_by_height() -> None:
     for text in ("512", "512x", "x", "ax4", "4x4x4", ""):
         with pytest.raises(InputError, match="WxH"):
             Size.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"quality": "best"}, "quality is 'best': it must be one of draft, normal, high"),
+        ({"threads": 0}, "threads is 0: it must be a whole number from 1 to 1024"),
+        ({"threads": 1.5}, "threads is 1.5"),
+        ({"memory": "much"}, "memory is 'much'"),
+        ({"memory": -1}, "memory is -1"),
+        ({"seed": None}, "seed is None"),
+        ({"size": "snip"}, "size is 'snip'"),
+    ],
+)
+def test_options_out_of_range_are_refused_in_words(options: dict, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        Tile(**options)
+    assert words in str(refusal.value)
+    Tile(threads=2, memory=64, quality="draft", size="snap")

@@ -1,0 +1,95 @@
+"""Periods of exemplars that are known to have them, or not to, and what is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import InputError, metrics, period
+from otsynth_core.period import Period
+from otsynth_core.spec import Size
+
+from .conftest import blobs
+
+
+def grid(height: int, width: int, down: float | None, across: float | None, seed: int = 0) -> np.ndarray:
+    """Dark lines at each period on a ground of smooth noise."""
+    u = 0.3 * blobs(height, width, 1, seed)
+    y, x = np.arange(height)[:, None], np.arange(width)
+    for place, T in ((y, down), (x, across)):
+        if T is not None:
+            u = u + 0.5 * (1 - np.exp(-(((place + T / 2) % T - T / 2) ** 2) / 4))[..., None]
+    return u.astype(np.float32)
+
+
+@pytest.mark.parametrize(("down", "across"), [(24, 31), (20.5, None), (None, 17.3), (None, None)])
+def test_periods_are_found_to_a_fraction_of_a_pixel(down: float | None, across: float | None) -> None:
+    for found, T in zip(period.found(grid(150, 170, down, across)), (down, across), strict=True):
+        assert (found is None) == (T is None)
+        if found is not None and T is not None:
+            assert found.length == pytest.approx(T, abs=0.1)
+            assert period.HIGH < found.evidence <= 1
+
+
+@pytest.mark.parametrize(
+    "u", [np.full((64, 64, 3), 0.5, np.float32), blobs(64, 80, 3), np.zeros((5, 7, 1), np.float32)]
+)
+def test_what_does_not_repeat_has_no_period(u: np.ndarray) -> None:
+    assert period.found(u) == (None, None)
+
+
+def test_a_photo_has_no_period(photo: np.ndarray) -> None:
+    assert period.found(photo) == (None, None)
+
+
+def test_autocorrelation_is_what_it_says() -> None:
+    u = blobs(40, 12, 2)
+    f = u - u.mean((0, 1))
+    R = period.autocorrelation(u)
+    for t in (0, 1, 7, 20):
+        a, b = f[t:], f[: 40 - t]
+        assert R[t] == pytest.approx(float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())), abs=1e-5)
+
+
+def test_sizes_that_fit() -> None:
+    assert [Period(51.2, 1).fitting(side) for side in (10, 256, 270, 512)] == [51, 256, 256, 512]
+    assert period.snapped(Size(100, 100), (Period(24, 1), None)) == (100, 96)
+
+
+def test_phases_repeat_with_the_period_at_every_level() -> None:
+    rows, columns = period.phases((64, 10), (16.0, None), 1, 0.5)
+    assert rows.shape == (64, 2)
+    assert columns.shape == (10, 0)
+    np.testing.assert_allclose(rows[8:], rows[:-8], atol=1e-6)
+    np.testing.assert_allclose((rows**2).sum(1), 0.25, rtol=1e-5)
+    assert period.fitted((Period(16, 1), Period(10, 1)), (100, 95), (True, False)) == (100 / 6, 10)
+
+
+def test_tile_keeps_a_grid_in_step() -> None:
+    """The lines stand at whole periods all over the result, also across its edges."""
+    exemplar = grid(100, 110, 24, 31)
+    result = otsynth_core.tile(exemplar, device="numpy")
+    assert result.image.shape[:2] == (96, 124)
+    report = result.report()
+    assert report["period"] == pytest.approx([31, 24], abs=0.1)
+    assert report["fits"] == [124, 96]
+    for axis, T in ((0, 24), (1, 31)):
+        profile = result.image.mean((1 - axis, 2))
+        lines = np.flatnonzero(profile < profile.min() + 0.15)
+        assert len({int(round(line / T * 4)) % 4 for line in lines}) <= 2  # one phase, to a quarter
+    assert max(metrics.seam(result.image, axis) for axis in (0, 1)) < 1.1
+
+
+def test_a_size_that_is_given_is_kept() -> None:
+    exemplar = grid(100, 110, 24, 31)
+    result = otsynth_core.tile(exemplar, size=(110, 100), device="numpy")
+    assert result.image.shape[:2] == (100, 110)
+    assert result.report()["fits"] == [124, 96]
+
+
+def test_snap_needs_a_period(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="repeats along neither axis"):
+        otsynth_core.tile(exemplar, size="snap", device="numpy")
+    assert otsynth_core.tile(grid(100, 110, 24, None), size="snap", device="numpy").image.shape[:2] == (96, 110)
+    assert otsynth_core.tile(exemplar, device="numpy").image.shape == exemplar.shape
