@@ -90,7 +90,7 @@ def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:
                 except StopIteration as end:
                     return end.value
                 window.progress_update(step["fraction"])
-                if bpy.app.background and step["round"] + 1 == step["rounds"]:
+                if bpy.app.background and step["round"] == step["rounds"]:
                     level, levels = step["levels"] - step["level"], step["levels"]
                     sys.stdout.write(f"otsynth: level {level} of {levels} done, {step['fraction']:.0%}\n")
                     sys.stdout.flush()

@@ -137,7 +137,7 @@ def _bar(step: Step) -> None:
     """A progress bar on stderr: one line that is rewritten on a terminal, one line a level elsewhere."""
     done = round(step.fraction * BAR)
     text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
-    level_done = step.round + 1 == step.rounds
+    level_done = step.round == step.rounds
     if sys.stderr is not None and sys.stderr.isatty():
         _tell(sys.stderr, "\r" + text + ("\n" if level_done and step.level == 0 else ""))
     elif level_done:

@@ -18,7 +18,7 @@ PATCH = 4
 SCALES = 4
 SAMPLES = 1500
 WINDOW = 48
-STRIDE = 8
+STRIDE, WINDOWS = 8, 2500
 PROBE = 8
 SAME = 0.1
 
@@ -101,7 +101,9 @@ def _gradient_energy(image: Array) -> float:
 
 
 def copied(image: Array, exemplar: Array) -> float:
-    """Share of the image's `WINDOW` x `WINDOW` px windows, one each `STRIDE` px, that stand verbatim in the exemplar.
+    """Share of the image's `WINDOW` x `WINDOW` px windows that stand verbatim in the exemplar.
+
+    They are taken every `STRIDE` px, or as much farther apart as makes about `WINDOWS` of them.
 
     A window stands there if at some position of the exemplar the root mean square difference, over pixels and
     channels, is below `SAME` times the exemplar's standard deviation. Positions are proposed by the exemplar patches
@@ -114,7 +116,8 @@ def copied(image: Array, exemplar: Array) -> float:
     ew, numbers = target.shape[1], PROBE**2 * image.shape[2]
     target = np.ascontiguousarray(target, np.float32).reshape(-1, numbers)
     half_norm = (target**2).sum(1) / 2
-    steps = [np.arange(0, n, STRIDE) for n in own.shape[:2]]
+    stride = max(STRIDE, round((own.shape[0] * own.shape[1] / WINDOWS) ** 0.5))
+    steps = [np.arange(0, n, stride) for n in own.shape[:2]]
     corners = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 2)
     same = SAME * exemplar.std()
     found = np.zeros(len(corners), bool)

@@ -24,7 +24,7 @@ HIGH, RISE = 0.35, 0.3
 """How high a peak of R must stand, and how far above the least R before it, to be taken for a period."""
 AS_GOOD = 0.85
 """A shorter period is preferred whose peak is at least this share of the highest."""
-AMPLITUDE = 1.0
+AMPLITUDE = 0.4
 """a^2 as a share of the descriptors' variance."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-COARSEST = 16
-"""The pyramid ends when the next level's short side would be below this many pixels."""
+COARSEST = 11
+"""The pyramid ends when the next level's short side would be below this many pixels: at 11 to 21 of them."""
 
 _TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
 _TAPS /= _TAPS.sum()

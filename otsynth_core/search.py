@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .kernels import Offers, Scalar
 
-REACH = (1, 3)
+REACH = (1, 2)
 """Distances at which neighbours are asked, one sweep each."""
 
 

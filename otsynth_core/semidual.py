@@ -23,7 +23,7 @@ PAIRS = 2**24
 
 A lattice of many is safe. Where there are few it would miss some, and the potentials of rare patches would swing.
 """
-STEPS = 5
+STEPS = 3
 
 CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""

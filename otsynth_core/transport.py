@@ -30,7 +30,7 @@ EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
 SEARCHED = 330
 """Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
-BLOCK = 8
+BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
@@ -64,7 +64,7 @@ class Step:
 
     level: int  # 0 is the finest
     levels: int
-    round: int
+    round: int  # how many of the level's rounds are done
     rounds: int
     fraction: float
     preview: Callable[[], np.ndarray]
@@ -164,7 +164,8 @@ def solve(
             key += 100
             for share in stage.ascent() if round < level.ascents else stage.search(key):
                 fraction = (done + level.work * (round + share) / rounds) / total
-                yield Step(level.index, len(plan), round, rounds, fraction, partial(kernels.numpy, stage.u))
+                rounds_done = round + (share == 1)
+                yield Step(level.index, len(plan), rounds_done, rounds, fraction, partial(kernels.numpy, stage.u))
         done += level.work
         seconds.append(time.perf_counter() - start)
     assert stage is not None

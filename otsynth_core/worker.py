@@ -25,6 +25,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from . import tasks
+from .kernels import ran_out
 from .spec import PROTOCOL, InputError, from_json
 from .transport import Step
 
@@ -43,13 +44,10 @@ def _answer(line: str, answers: TextIO) -> dict[str, Any]:
         return _run(json.loads(line), answers)
     except InputError as error:
         return {"is": "error", "code": "input", "message": str(error), "hint": ""}
-    except MemoryError:
-        traceback.print_exc()
-        return _error("memory", "The computer ran out of memory", "Choose a smaller size")
     except Exception as error:
         traceback.print_exc()
-        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
-            return _error("memory", "The device ran out of memory", "Choose a smaller size or another device")
+        if ran_out(error):
+            return _error("memory", "The computer ran out of memory", "Choose a smaller size or another device")
         return _error("failed", f"{type(error).__name__}: {error}", "The log has the traceback")
 
 

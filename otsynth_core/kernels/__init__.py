@@ -37,6 +37,9 @@ Scalar = Any
 Wrap = tuple[bool, bool]
 """Whether the rows and the columns of the image being made wrap."""
 
+GPUS = ("cuda", "mps")
+"""Names of the kernels that have a memory of their own."""
+
 LEAST = 15.0
 """Where `ascend` cuts its weights off, as a logarithm."""
 
@@ -160,6 +163,13 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"device is {device} but torch is not there ({reason}): install it or use cpu") from None
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that the computer or the device has no memory left."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def flat(X: Array) -> Array:

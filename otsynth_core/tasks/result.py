@@ -20,6 +20,7 @@ class Result:
     device: the name of the kernels that computed it.
     seconds: time of each level, coarse first.
     periods: of the exemplar, down and across, None where it does not repeat.
+    retreats: what was done where memory ran out, in words.
     """
 
     request: Request
@@ -28,6 +29,7 @@ class Result:
     device: str
     seconds: tuple[float, ...]
     periods: Periods
+    retreats: tuple[str, ...]
 
     def report(self) -> dict[str, Any]:
         """What was asked for and what came, under the names that reports use.
@@ -42,6 +44,7 @@ class Result:
             "device": self.device,
             "period": [found and round(found.length, 2) for found in self.periods[::-1]],
             "fits": list(snapped(size, self.periods)),
+            "retreats": list(self.retreats),
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }

@@ -13,6 +13,9 @@ from ..spec import Synthesize
 from ..transport import Step
 from .result import Result
 
+LITTLE = 16
+"""MiB for temporary arrays when memory has run out once."""
+
 
 def steps(request: Synthesize, exemplar: np.ndarray) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
@@ -23,12 +26,28 @@ def steps(request: Synthesize, exemplar: np.ndarray) -> Generator[Step, None, Re
 
 
 def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
-    """The work when the exemplar has been looked at."""
-    compute = kernels.load(request.device, request.threads, request.memory)
+    """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
     size = (request.size.height, request.size.width)
     effort = transport.EFFORTS[request.quality]
-    solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, periods)
-    image = source.restored(transport.render(compute, solution, source.rendered()))
-    field = compute.numpy(solution.field)
-    return Result(request, image, field, compute.name, solution.seconds, periods)
+    retreats: list[str] = []
+    device, memory = request.device, request.memory
+    while True:
+        compute = kernels.load(device, request.threads, memory)
+        try:
+            solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, periods)
+            image = source.restored(transport.render(compute, solution, source.rendered()))
+            field = compute.numpy(solution.field)
+        except (MemoryError, RuntimeError) as error:
+            if not kernels.ran_out(error):
+                raise
+            if memory != LITTLE:
+                retreats.append(f"{compute.name} ran out of memory: again with {LITTLE} MiB for temporary arrays")
+                memory = LITTLE
+            elif compute.name in kernels.GPUS:
+                retreats.append(f"{compute.name} ran out of memory again: without it")
+                device = "cpu"
+            else:
+                raise
+        else:
+            return Result(request, image, field, compute.name, solution.seconds, periods, tuple(retreats))

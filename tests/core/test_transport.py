@@ -9,6 +9,7 @@ import pytest
 
 import otsynth_core
 from otsynth_core import InputError, kernels, metrics, pyramid, semidual, tasks, transport
+from otsynth_core.kernels.numpy import NumpyKernels
 from otsynth_core.spec import Size, Tile
 
 from .conftest import DEVICES, blobs
@@ -18,12 +19,12 @@ NORMAL = transport.EFFORTS["normal"]
 
 def test_schedule_is_coarse_first_and_ends_at_the_full_size() -> None:
     plan = transport.schedule((256, 200), (100, 301), (True, False), NORMAL)
-    assert [level.index for level in plan] == [2, 1, 0]
+    assert [level.index for level in plan] == [3, 2, 1, 0]
     assert plan[-1].exemplar == (256, 200)
     assert plan[-1].image == (100, 301)
     assert plan[-1].field == (100, 297)
-    assert plan[0].image == (25, 76)
-    assert [(level.ascents > 0, level.searches) for level in plan] == [(True, 3), (False, 10), (False, 5)]
+    assert plan[0].image == (13, 38)
+    assert [(level.ascents > 0, level.searches) for level in plan] == [(True, 3), (True, 3), (False, 10), (False, 5)]
 
 
 @pytest.mark.parametrize(("exemplar", "size"), [(64, 2048), (250, 1280), (512, 512), (2048, 16384), (20, 16384)])
@@ -247,7 +248,8 @@ def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
     assert {step.levels for step in steps} == {len(result.seconds)}
     assert steps[-1].preview().shape == exemplar.shape
     assert steps[0].preview().shape[0] == exemplar.shape[0] >> (len(result.seconds) - 1)
-    assert steps[-1].round == steps[-1].rounds - 1
+    assert steps[-1].round == steps[-1].rounds
+    assert {step.round for step in steps} >= set(range(1, steps[-1].rounds + 1))
 
 
 def test_to_cancel_is_to_stop_asking(exemplar: np.ndarray) -> None:
@@ -288,3 +290,79 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     absent = "cuda" if not torch.cuda.is_available() else "mps"
     with pytest.raises(InputError, match=f"device is {absent}"):
         kernels.load(absent)
+
+
+class Short:
+    """Kernels that run out of memory in the midst of things while they are given more than so many MiB."""
+
+    def __init__(self, name: str, error: Exception, memory: int | None, enough: int) -> None:
+        self.inner, self.name = NumpyKernels(), name
+        self.error = error if memory is None or memory > enough else None
+
+    def __getattr__(self, name: str) -> object:
+        if name == "upsample" and self.error:
+            raise self.error
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_less_memory_then_no_gpu_where_memory_runs_out(
+    exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    wanted = otsynth_core.tile(exemplar, device="numpy")
+    asked = []
+
+    def short(enough: int):  # type: ignore[no-untyped-def]
+        def load(device: str, threads: int | None = None, memory: int | None = None) -> object:
+            asked.append((device, memory))
+            name = "cuda" if device == "auto" else "numpy"
+            return Short(name, error, memory, enough if name == "cuda" else 100)
+
+        return load
+
+    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", short(16))
+    result = otsynth_core.tile(exemplar)
+    assert asked == [("auto", None), ("auto", 16)]
+    np.testing.assert_array_equal(result.image, wanted.image)
+    (words,) = result.report()["retreats"]
+    assert words == "cuda ran out of memory: again with 16 MiB for temporary arrays"
+    asked.clear()
+    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", short(1))
+    result = otsynth_core.tile(exemplar)
+    assert asked == [("auto", None), ("auto", 16), ("cpu", 16)]
+    assert result.device == "numpy"
+    assert len(result.report()["retreats"]) == 2
+    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", lambda *_: Short("numpy", error, None, 0))
+    with pytest.raises(type(error)):
+        otsynth_core.tile(exemplar)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Short("cuda", RuntimeError("something else"), None, 0)
+    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", lambda *_: broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        otsynth_core.tile(exemplar)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_portions_and_bands_change_nothing(exemplar: np.ndarray, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = otsynth_core.tile(exemplar, device=device, seed=2)
+    monkeypatch.setattr(transport, "PORTION", 1000)
+    steps: list[transport.Step] = []
+    parts = otsynth_core.tile(exemplar, device=device, seed=2, memory=1, threads=1, progress=steps.append)
+    assert len(steps) > 3 * sum(
+        level.ascents + level.searches for level in transport.schedule((72, 80), (72, 80), (True, True), NORMAL)
+    )
+    if device == "torch":  # its convolutions round differently in parts
+        assert (parts.field == whole.field).mean() > 0.9
+    else:
+        assert parts.image.tobytes() == whole.image.tobytes()
+
+
+def test_quality_is_effort(photo: np.ndarray) -> None:
+    rounds = {}
+    for quality in transport.EFFORTS:
+        steps: list[transport.Step] = []
+        otsynth_core.tile(photo[:80, :80], quality=quality, device="numpy", progress=steps.append)
+        rounds[quality] = len({(step.level, step.round) for step in steps})
+    assert rounds["draft"] < rounds["normal"] < rounds["high"]
