@@ -28,6 +28,7 @@ class _Panel:
                 layout.label(text=line)
         common = layout.column()
         common.prop(options, "seed")
+        common.prop(options, "quality")
         common.prop(options, "device")
         common.prop(options, "store")
         tile = layout.column(align=True)

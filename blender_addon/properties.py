@@ -13,6 +13,7 @@ from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Request, Size, Synthesize, Ti
 
 _FIELDS = {option.name: option for option in fields(Synthesize)}
 _LABELS = {
+    "quality": {"draft": "Draft", "normal": "Normal", "high": "High"},
     "wrap": {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"},
     "device": {
         "auto": "Automatic",
@@ -56,6 +57,7 @@ class Common:
         _FIELDS["seed"].metadata["min"],
         _FIELDS["seed"].metadata["max"],
     )
+    quality: _choice("quality")  # type: ignore[valid-type]
     device: _choice("device")  # type: ignore[valid-type]
     store: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Store",
@@ -72,7 +74,9 @@ class ForTile(Common):
     """Options of `otsynth.tile`."""
 
     use_source_size: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Source Size", description="Make the result as large as its source", default=True
+        name="Source Size",
+        description="Make the result as large as its source, or near it so that a structure that repeats fits",
+        default=True,
     )
 
 
@@ -112,11 +116,12 @@ def request(task: str, options: Any) -> Request:
     Who gives a width or height to tile, and says nothing of the source's size, wants that width and height.
     """
     size = Size(options.width, options.height)
+    common = {name: getattr(options, name) for name in ("seed", "quality", "device")}
     if task == Tile.task:
         given = any(map(options.properties.is_property_set, ("width", "height")))
         own = options.use_source_size and (options.properties.is_property_set("use_source_size") or not given)
-        return Tile(size=None if own else size, seed=options.seed, device=options.device)
-    return Synthesize(size=size, wrap=options.wrap, seed=options.seed, device=options.device)
+        return Tile(size=None if own else size, **common)
+    return Synthesize(size=size, wrap=options.wrap, **common)
 
 
 def register() -> None:

@@ -117,10 +117,18 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "seed", "device", "store"}
+    common = {"width", "height", "seed", "quality", "device", "store"}
     assert set(properties.names(properties.ForTile)) == common | {"use_source_size"}
     assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
+
+
+def test_quality_reaches_the_core(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy", quality="draft")
+    source = picture(40, 48, 3)
+    made = values(new_node(scene).image)[..., :3]
+    np.testing.assert_array_equal(made, core().tile(source, device="numpy", quality="draft").image)
+    assert (made != core().tile(source, device="numpy").image).any()
 
 
 def test_result_survives_saving_and_the_source_is_not_touched(scene: Scene) -> None:
