@@ -125,7 +125,9 @@ def _run(options: argparse.Namespace) -> None:
             part.write_text(json.dumps(report, indent=2) + "\n")
     if not options.quiet:
         size = Size(result.image.shape[1], result.image.shape[0])
-        _tell(sys.stdout, f"{options.out}: {size} on {result.device} in {sum(result.seconds):.1f} s\n")
+        own = Size(picture.pixels.shape[1], picture.pixels.shape[0])
+        fitted = f", {own} changed so that whole periods fit" if request.size in (None, SNAP) and size != own else ""
+        _tell(sys.stdout, f"{options.out}: {size}{fitted}, on {result.device} in {sum(result.seconds):.1f} s\n")
 
 
 def _request(options: argparse.Namespace) -> Request:

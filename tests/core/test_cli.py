@@ -44,6 +44,23 @@ def test_tile_writes_what_the_function_makes(exemplar: Path, name: str) -> None:
     assert sorted(p.name for p in exemplar.parent.iterdir()) == ["exemplar.png", name]
 
 
+def test_a_size_that_was_changed_to_fit_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "lines.png", tmp_path / "made.png"
+    image = pixels(90, 60, 1) // 2
+    image[::20] = 255
+    files.write(source, files.Picture(image))
+    common = ["tile", str(source), "-o", str(out), "--device", "numpy", "--quality", "draft"]
+    assert cli.main([*common, "--report", str(tmp_path / "r.json")]) == 0
+    assert "made.png: 60x80, 60x90 changed so that whole periods fit, on numpy" in capsys.readouterr().out
+    said = json.loads((tmp_path / "r.json").read_text())
+    assert said["period"][0] is None
+    assert said["period"][1] == pytest.approx(20, abs=0.1)
+    assert (said["size"], said["fits"], said["quality"]) == ([60, 80], [60, 80], "draft")
+    assert cli.main([*common, "--size", "snap", "--threads", "1", "--memory", "8"]) == 0
+    assert cli.main([*common, "--size", "60x90"]) == 0
+    assert "made.png: 60x90, on numpy" in capsys.readouterr().out
+
+
 def test_synthesize_and_report(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, report = exemplar.with_name("made.png"), exemplar.with_name("report.json")
     options = ["--size", "70x40", "--wrap", "x", "--device", "numpy", "--report", str(report)]
