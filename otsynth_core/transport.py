@@ -153,13 +153,15 @@ def solve(
         of_exemplar = patches.descriptor(basis, (False, False), own)
         shown = period.phases(level.field, period.fitted(periods, size, wrap), level.index, amplitude)
         of_image = patches.descriptor(basis, wrap, shown)
-        if stage is None:
-            C = kernels.array(pieces(level.field, level.positions, rng))
-        else:
-            C = kernels.upsample(stage.C, level.field, level.positions)
-        key = int(rng.integers(2**31))
-        stage = _Stage(kernels, level, stack.pop(), of_exemplar, of_image, C, basis.variance)
         rounds = level.ascents + level.searches
+        before = stage
+        stage = _Stage(kernels, level, stack.pop(), of_exemplar, of_image, basis.variance)
+        first = kernels.array(pieces(level.field, level.positions, rng)) if before is None else before.C
+        key = int(rng.integers(2**31))
+        for _ in stage.begin(first, carry=before is not None):
+            if before is not None:
+                yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
+        before = None  # its arrays are not needed any more
         for round in range(rounds):
             key += 100
             for share in stage.ascent() if round < level.ascents else stage.search(key):
@@ -188,10 +190,9 @@ class _Stage:
         exemplar: np.ndarray,
         of_exemplar: Descriptor,
         of_image: Descriptor,
-        C: Array,
         variance: float,
     ) -> None:
-        self.kernels, self.level, self.C, self.variance = kernels, level, C, variance
+        self.kernels, self.level, self.variance = kernels, level, variance
         self.d = of_image.on(kernels.array)
         self.e = kernels.array(exemplar)
         self.Y = kernels.project(self.e, of_exemplar.on(kernels.array))
@@ -202,7 +203,21 @@ class _Stage:
         self.cost: Array | None = None
         self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
         self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
-        self.u = self._vote(slice(0, level.image[0]))
+        self.C: Array = None
+        self.u: Array = None
+
+    def begin(self, C: Array, carry: bool) -> Generator[None, None, None]:
+        """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion."""
+        kernels, parts = self.kernels, []
+        for rows in self.portions if carry else []:
+            parts.append(kernels.upsample(C, self.level.field, self.level.positions, rows))
+            yield
+        self.C = kernels.stacked(parts, 1) if carry else C
+        parts = []
+        for rows in self.pixels:
+            parts.append(self._vote(rows))
+            yield
+        self.u = kernels.stacked(parts, 0)
 
     def ascent(self) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""

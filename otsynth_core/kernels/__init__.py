@@ -105,8 +105,8 @@ class Kernels(Protocol):
     def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
         """Each cell's value at all of its positions: (eh, ew)."""
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int]) -> Array:
-        """The field of the next finer level: N(2 i + r) = 2 C(i) + r, cut to `field` and held inside `shape`."""
+    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
+        """Some rows of the next finer level's field: N(2 i + r) = 2 C(i) + r, cut to `field`, held inside `shape`."""
 
     def weights(self, cost: Array) -> Array:
         """How much each patch's vote counts: exp(-cost / mean cost), at least 1e-4: a bad match blurs little."""

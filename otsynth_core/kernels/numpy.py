@@ -182,10 +182,10 @@ class NumpyKernels:
     def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
         return cells.repeat(block, 0).repeat(block, 1)[: shape[0], : shape[1]]
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int]) -> Array:
+    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
         parts = []
-        for axis in (0, 1):
-            i = np.arange(field[axis], dtype=np.int32)
+        for axis, part in enumerate((rows, slice(0, field[1]))):
+            i = np.arange(part.start, part.stop, dtype=np.int32)
             q = np.minimum(i // 2, C.shape[1 + axis] - 1)
             parts.append((q, i - 2 * q))
         (qy, ry), (qx, rx) = parts

@@ -129,13 +129,14 @@ class TorchKernels:
     def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
         return cells.repeat_interleave(block, 0).repeat_interleave(block, 1)[: shape[0], : shape[1]].contiguous()
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int]) -> Array:
-        i, j = (torch.arange(side, device=self.device, dtype=torch.int32) for side in field)
+    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
+        i = torch.arange(rows.start, rows.stop, device=self.device, dtype=torch.int32)
+        j = torch.arange(field[1], device=self.device, dtype=torch.int32)
         qy, qx = (i // 2).clamp(max=C.shape[1] - 1), (j // 2).clamp(max=C.shape[2] - 1)
         coarse = C[:, qy[:, None], qx]
-        rows = (2 * coarse[0] + (i - 2 * qy)[:, None]).clamp(0, shape[0] - 1)
-        columns = (2 * coarse[1] + (j - 2 * qx)).clamp(0, shape[1] - 1)
-        return torch.stack([rows, columns])
+        down = (2 * coarse[0] + (i - 2 * qy)[:, None]).clamp(0, shape[0] - 1)
+        across = (2 * coarse[1] + (j - 2 * qx)).clamp(0, shape[1] - 1)
+        return torch.stack([down, across])
 
     def weights(self, cost: Array) -> Array:
         return torch.exp(-cost / (cost.mean() + 1e-9)).clamp_(min=1e-4)

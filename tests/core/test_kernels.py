@@ -165,7 +165,10 @@ def test_use_and_spread(provider: kernels.Kernels, scene: dict) -> None:
 
 
 def test_upsample(provider: kernels.Kernels, scene: dict) -> None:
-    N = provider.numpy(provider.upsample(provider.array(scene["C"]), (43, 46), (50, 40)))
+    C = provider.array(scene["C"])
+    N = provider.numpy(provider.upsample(C, (43, 46), (50, 40), slice(0, 43)))
+    some = provider.numpy(provider.upsample(C, (43, 46), (50, 40), slice(30, 41)))
+    np.testing.assert_array_equal(some, N[:, 30:41])
     for y, x in [(0, 0), (1, 0), (7, 10), (39, 45), (42, 45)]:
         qy, qx = min(y // 2, 19), min(x // 2, 22)
         rows, columns = 2 * scene["C"][:, qy, qx] + (y - 2 * qy, x - 2 * qx)
