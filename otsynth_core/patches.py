@@ -41,6 +41,11 @@ class Descriptor:
         """Numbers in a descriptor."""
         return self.axes.shape[1] + self.rows.shape[1] + self.columns.shape[1]
 
+    def field(self, height: int, width: int) -> tuple[int, int]:
+        """Patches of an image of this size, down and across."""
+        down, across = (n if wraps else n - self.side + 1 for n, wraps in zip((height, width), self.wrap, strict=True))
+        return down, across
+
     def on(self, array: Callable[[np.ndarray], Any]) -> Descriptor:
         """The same in a provider's arrays."""
         names = ("axes", "offset", "rows", "columns")

@@ -42,7 +42,7 @@ class NumpyKernels:
         return values
 
     def project(self, u: Array, d: Descriptor) -> Array:
-        X = np.empty((*_field(u, d), d.k), np.float32)
+        X = np.empty((*d.field(*u.shape[:2]), d.k), np.float32)
 
         def band(rows: slice) -> None:
             X[rows] = self._described(u, d, rows)
@@ -52,7 +52,7 @@ class NumpyKernels:
 
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
-        s, fw = d.side, _field(u, d)[1]
+        s, fw = d.side, d.field(*u.shape[:2])[1]
         around = rows.stop + s - 1 - len(u)  # rows that are needed from the start again
         part = u[rows.start : rows.stop + s - 1]
         if around > 0:
@@ -248,11 +248,6 @@ def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
         return nullcontext
     libraries = ThreadpoolController()
     return lambda: libraries.limit(limits=1, user_api="blas")
-
-
-def _field(u: Array, d: Descriptor) -> tuple[int, int]:
-    height, width = (n if w else n - d.side + 1 for n, w in zip(u.shape[:2], d.wrap, strict=True))
-    return height, width
 
 
 def _within(part: slice, rows: slice) -> slice:

@@ -48,12 +48,12 @@ class TorchKernels:
         return values.cpu().numpy()
 
     def project(self, u: Array, d: Descriptor) -> Array:
-        fh, _ = self._field(u, d)
+        fh, _ = d.field(*u.shape[:2])
         return torch.cat([self._described(u, d, part) for part in self._bands(slice(0, fh), u, d)])
 
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
-        s, c, fw = d.side, u.shape[2], self._field(u, d)[1]
+        s, c, fw = d.side, u.shape[2], d.field(*u.shape[:2])[1]
         i = torch.arange(rows.start, rows.stop + s - 1, device=self.device) % u.shape[0]
         k = torch.arange(fw + s - 1, device=self.device) % u.shape[1]
         planes = u[i][:, k].permute(2, 0, 1)[None]
@@ -174,10 +174,6 @@ class TorchKernels:
 
     def mean(self, values: Array) -> Array:
         return values.mean()
-
-    def _field(self, u: Array, d: Descriptor) -> tuple[int, int]:
-        height, width = (n if w else n - d.side + 1 for n, w in zip(u.shape[:2], d.wrap, strict=True))
-        return height, width
 
     def _bands(self, rows: slice, u: Array, d: Descriptor) -> list[slice]:
         return bands(rows, self._chunk // (u.shape[1] * d.k))

@@ -16,6 +16,10 @@ KNOWN = {"bricks": ["copied"], "metal_grate_rgba": ["sharp"], "wood_planks": ["c
 """Bars that do not hold yet."""
 
 
+ALREADY_SEAMLESS = {"tiles_white"}
+"""Its crop begins and ends inside a tile: there is no jump to be mended."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> None:
     """What compiling takes is not the solver's."""
@@ -28,5 +32,6 @@ def test_every_bar_holds(name: str) -> None:
     exemplar = quality.crop(TEXTURES[name])
     result, beyond = quality.solved(exemplar, 2)
     figures = quality.row(exemplar, result)
+    assert figures["seam before"] > 1.2 or name in ALREADY_SEAMLESS
     assert set(quality.fails(figures)) <= set(KNOWN.get(name, [])), figures
     assert not beyond > 128 + 2**26 / (512 * 512)  # 128 bytes per pixel and 64 MiB

@@ -34,6 +34,17 @@ def blobs(height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:
     return (0.5 + 0.35 * np.tanh(3 * smooth) + 0.05 * np.tanh(smooth[..., :1])).astype(np.float32)
 
 
+def stars() -> np.ndarray:
+    """A few bright dots on a dark ground that is nearly flat: what is rare is what counts."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    u = 0.1 + rng.normal(0, 0.01, (96, 96))
+    for _ in range(24):
+        cy, cx, r = rng.integers(96), rng.integers(96), rng.uniform(1.5, 3)
+        u += 0.8 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * r * r))
+    return u.clip(0, 1).astype(np.float32)[..., None]
+
+
 @pytest.fixture(scope="session")
 def exemplar() -> np.ndarray:
     return blobs(72, 80, 3)

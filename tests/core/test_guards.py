@@ -8,18 +8,7 @@ import pytest
 import otsynth_core
 from otsynth_core import metrics
 
-from .conftest import DEVICES, blobs
-
-
-def stars() -> np.ndarray:
-    """Nearly flat: a few bright dots on a dark ground."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:96, :96]
-    u = 0.1 + rng.normal(0, 0.01, (96, 96))
-    for _ in range(24):
-        cy, cx, r = rng.integers(96), rng.integers(96), rng.uniform(1.5, 3)
-        u += 0.8 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * r * r))
-    return u.clip(0, 1).astype(np.float32)[..., None]
+from .conftest import DEVICES, blobs, stars
 
 
 def bricks() -> np.ndarray:

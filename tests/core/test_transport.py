@@ -12,7 +12,7 @@ from otsynth_core import InputError, kernels, metrics, pyramid, semidual, tasks,
 from otsynth_core.kernels.numpy import NumpyKernels
 from otsynth_core.spec import Size, Tile
 
-from .conftest import DEVICES, blobs
+from .conftest import DEVICES, blobs, stars
 
 NORMAL = transport.EFFORTS["normal"]
 
@@ -159,17 +159,6 @@ def test_colour_under_alpha_0_is_kept() -> None:
     made = otsynth_core.tile(image, device="numpy").image
     assert (made[..., 3] == 0).any()
     assert np.abs(made[..., :3].astype(int) - (200, 90, 30)).max() <= 1
-
-
-def stars() -> np.ndarray:
-    """A few bright dots on a dark ground that is nearly flat: what is rare is what counts."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:96, :96]
-    u = 0.1 + rng.normal(0, 0.01, (96, 96))
-    for _ in range(24):
-        cy, cx, r = rng.integers(96), rng.integers(96), rng.uniform(1.5, 3)
-        u += 0.8 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * r * r))
-    return u.clip(0, 1).astype(np.float32)[..., None]
 
 
 def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
