@@ -43,13 +43,18 @@ class Descriptor:
 
     def field(self, height: int, width: int) -> tuple[int, int]:
         """Patches of an image of this size, down and across."""
-        down, across = (n if wraps else n - self.side + 1 for n, wraps in zip((height, width), self.wrap, strict=True))
-        return down, across
+        return count((height, width), self.side, self.wrap)
 
     def on(self, array: Callable[[np.ndarray], Any]) -> Descriptor:
         """The same in a provider's arrays."""
         names = ("axes", "offset", "rows", "columns")
         return replace(self, **{name: array(getattr(self, name)) for name in names})
+
+
+def count(size: tuple[int, int], side: int, wrap: tuple[bool, bool] = (False, False)) -> tuple[int, int]:
+    """How many patches an image of size (height, width) has, down and across; an axis that wraps is a circle."""
+    down, across = (n if wraps else n - side + 1 for n, wraps in zip(size, wrap, strict=True))
+    return down, across
 
 
 def descriptor(basis: Basis, wrap: tuple[bool, bool], phases: tuple[np.ndarray, np.ndarray]) -> Descriptor:

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from . import patches, period, pyramid, search, semidual
+from . import graft, patches, period, pyramid, search, semidual
 from .kernels import Array, Kernels, Wrap, bands
 from .patches import Descriptor
 from .period import Periods
@@ -34,6 +34,8 @@ BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
+FINAL = 3
+"""Power to which the weights of votes are raised when the result is put together: joints are less blurred."""
 PORTION = 2**19
 """Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
 
@@ -90,11 +92,12 @@ class Level:
     field: tuple[int, int]
     ascents: int
     searches: int
+    grafts: bool
 
     @property
     def positions(self) -> tuple[int, int]:
         """Patches of the exemplar, down and across."""
-        return _positions(self.exemplar)
+        return patches.count(self.exemplar, SIDE)
 
     @property
     def work(self) -> int:
@@ -115,13 +118,13 @@ def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap, effor
     plan: list[Level] = []
     for index in reversed(range(levels)):
         own = (exemplar[0] >> index, exemplar[1] >> index)
-        height, width = sizes[index]
-        field = (height if wrap[0] else height - SIDE + 1, width if wrap[1] else width - SIDE + 1)
-        small = index > 0 and math.prod(field) * math.prod(_positions(own)) <= EXACT
+        field = patches.count(sizes[index], SIDE, wrap)
+        small = index > 0 and math.prod(field) * math.prod(patches.count(own, SIDE)) <= EXACT
         ascents = effort.ascents[0] if not plan else effort.ascents[1] if small else 0
         before = sum(level.ascents == 0 for level in plan)
         searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
-        plan.append(Level(index, own, sizes[index], field, ascents, searches))
+        grafts = index == graft.LEVEL and bool(plan) and graft.possible(own, sizes[index])
+        plan.append(Level(index, own, sizes[index], field, ascents, searches, grafts))
     return plan
 
 
@@ -147,15 +150,12 @@ def solve(
     stage = None
     for level in plan:
         start = time.perf_counter()
-        basis = patches.basis(stack[level.index], SIDE, COMPONENTS, rng)
-        amplitude = math.sqrt(period.AMPLITUDE * basis.variance)
-        own = period.phases(level.positions, period.lengths(periods), level.index, amplitude)
-        of_exemplar = patches.descriptor(basis, (False, False), own)
-        shown = period.phases(level.field, period.fitted(periods, size, wrap), level.index, amplitude)
-        of_image = patches.descriptor(basis, wrap, shown)
+        e = stack.pop()
+        described = partial(_described, e, level, wrap, periods, size, rng)
         rounds = level.ascents + level.searches
         before = stage
-        stage = _Stage(kernels, level, stack.pop(), of_exemplar, of_image, basis.variance)
+        frames = described(graft.FRAME) if level.grafts else None
+        stage = _Stage(kernels, level, e, described(SIDE), frames)
         first = kernels.array(pieces(level.field, level.positions, rng)) if before is None else before.C
         key = int(rng.integers(2**31))
         for _ in stage.begin(first, carry=before is not None):
@@ -164,7 +164,7 @@ def solve(
         before = None  # its arrays are not needed any more
         for round in range(rounds):
             key += 100
-            for share in stage.ascent() if round < level.ascents else stage.search(key):
+            for share in stage.round(round, key):
                 fraction = (done + level.work * (round + share) / rounds) / total
                 rounds_done = round + (share == 1)
                 yield Step(level.index, len(plan), rounds_done, rounds, fraction, partial(kernels.numpy, stage.u))
@@ -174,11 +174,44 @@ def solve(
     C, weight = stage.C, stage.weight
     for axis, turn in enumerate(cut(kernels.numpy(stage.u), wrap, 2 ** (len(plan) - 1))):
         C, weight = kernels.roll(C, turn, 1 + axis), kernels.roll(weight, turn, axis)
-    return Solution(C, weight, size, tuple(seconds))
+    return Solution(C, weight**FINAL, size, tuple(seconds))
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    """How the patches of the exemplar and those of the image are described, to be compared."""
+
+    of_exemplar: Descriptor
+    of_image: Descriptor
+    variance: float  # of the exemplar's: the scale of |x_i - y_j|^2
+
+
+def _described(
+    exemplar: np.ndarray,
+    level: Level,
+    wrap: Wrap,
+    periods: Periods,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    side: int,
+) -> _Likeness:
+    """For patches with this side, of a level's exemplar and image; size: of the result that is to be in step."""
+    basis = patches.basis(exemplar, side, COMPONENTS, rng)
+    amplitude = math.sqrt(period.AMPLITUDE * basis.variance)
+    own, shown = (
+        period.phases(patches.count(of, side, around), lengths, level.index, amplitude)
+        for of, around, lengths in (
+            (level.exemplar, (False, False), period.lengths(periods)),
+            (level.image, wrap, period.fitted(periods, size, wrap)),
+        )
+    )
+    return _Likeness(
+        patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis.variance
+    )
 
 
 class _Stage:
-    """What changes while a level is worked on, and the two kinds of round. A round yields the share of it that is done.
+    """What changes while a level is worked on, and the kinds of round. A round yields the share of it that is done.
 
     u: the image; C: the field; weight: of each patch's vote; psi: potentials, and those of `cells` on top of them.
     """
@@ -188,14 +221,13 @@ class _Stage:
         kernels: Kernels,
         level: Level,
         exemplar: np.ndarray,
-        of_exemplar: Descriptor,
-        of_image: Descriptor,
-        variance: float,
+        likeness: _Likeness,
+        frames: _Likeness | None,
     ) -> None:
-        self.kernels, self.level, self.variance = kernels, level, variance
-        self.d = of_image.on(kernels.array)
+        self.kernels, self.level, self.variance = kernels, level, likeness.variance
         self.e = kernels.array(exemplar)
-        self.Y = kernels.project(self.e, of_exemplar.on(kernels.array))
+        self.d, self.Y = self._compared(likeness)
+        self.frames = None if frames is None else self._compared(frames)
         self.weight = kernels.array(np.ones(level.field, np.float32))
         self.psi = kernels.array(np.zeros(level.positions, np.float32))
         self.fair = kernels.array(semidual.fair_use(level.positions))
@@ -219,6 +251,20 @@ class _Stage:
             yield
         self.u = kernels.stacked(parts, 0)
 
+    def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
+        Y = self.kernels.project(self.e, likeness.of_exemplar.on(self.kernels.array))
+        return likeness.of_image.on(self.kernels.array), Y
+
+    def round(self, number: int, key: int) -> Generator[float, None, None]:
+        """One of the level's: first the ascents, then the searches, grafts before the first and half-way."""
+        number -= self.level.ascents
+        if number < 0:
+            yield from self.ascent()
+            return
+        if self.level.grafts and number in (0, self.level.searches // 2):
+            yield from self.graft(colour=int(number > 0))
+        yield from self.search(key)
+
     def ascent(self) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
         X = self.kernels.project(self.u, self.d)
@@ -230,6 +276,24 @@ class _Stage:
         self.C = self.kernels.stacked(parts, 1)
         self.u = self._vote(slice(0, self.level.image[0]))
         yield 1.0
+
+    def graft(self, colour: int) -> Generator[float, None, None]:
+        """Squares of pieces that are too large give way to their twins."""
+        assert self.frames is not None
+        d, Y = self.frames
+        work = graft.grafted(self.kernels, self.u, d, Y, self.C, self.level.positions, colour)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                self.C, self.cost = end.value, None
+                break
+            yield 0.0
+        parts = []
+        for rows in self.pixels:
+            parts.append(self._vote(rows))
+            yield 0.0
+        self.u = self.kernels.stacked(parts, 0)
 
     def search(self, key: int) -> Generator[float, None, None]:
         """Every patch takes the best of what is offered, cells of exemplar positions being balanced; then they vote."""
@@ -297,7 +361,3 @@ def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Ge
         corner = corner.repeat(BLOCK, 0).repeat(BLOCK, 1)[: field[0], : field[1]]
         axes.append(np.minimum(corner + inner, positions[axis] - 1))
     return np.stack(axes).astype(np.int32)
-
-
-def _positions(exemplar: tuple[int, int]) -> tuple[int, int]:
-    return exemplar[0] - SIDE + 1, exemplar[1] - SIDE + 1

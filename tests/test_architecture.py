@@ -18,7 +18,7 @@ LAYERS = [
     {"spec"},
     {"maps", "files", "patches", "period", "pyramid"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch"},
-    {"semidual", "search"},
+    {"semidual", "search", "graft"},
     {"transport", "metrics"},
     {"tasks", "tasks.result", "tasks.synthesize", "tasks.tile"},
     {"__init__"},

@@ -75,8 +75,11 @@ class Kernels(Protocol):
     def project(self, u: Array, d: Descriptor) -> Array:
         """X: x_i = V^T (P_i u - mu) and the phases, for every patch i."""
 
-    def assign(self, X: Array, Y: Array, psi: Array) -> Array:
-        """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j."""
+    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
+        """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j.
+
+        but = (B, radius): what lies within radius of B(i), down as well as across, is not taken.
+        """
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         """`steps` Sinkhorn steps on the entropic semi-dual with regularisation lam.

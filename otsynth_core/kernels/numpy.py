@@ -67,13 +67,16 @@ class NumpyKernels:
         X[..., k + a :] = d.columns
         return X
 
-    def assign(self, X: Array, Y: Array, psi: Array) -> Array:
+    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
         y = flat(Y)
         bias = (y * y).sum(1) - psi.ravel()  # |x_i|^2 moves no minimum and is left out
         C = np.empty((2, *X.shape[:2]), np.int32)
 
         def band(rows: slice) -> None:
-            sigma = (bias - 2 * (flat(X[rows]) @ y.T)).argmin(1)
+            cost = bias - 2 * (flat(X[rows]) @ y.T)
+            if but is not None:
+                cost.reshape(-1, *psi.shape)[_near(but[0][:, rows], but[1], psi.shape)] = np.inf
+            sigma = cost.argmin(1)
             C[:, rows] = np.stack(np.divmod(sigma, Y.shape[1])).reshape(2, -1, X.shape[1])
 
         self._each(slice(0, len(X)), X.shape[1] * len(y), band)
@@ -252,6 +255,12 @@ def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
 
 def _within(part: slice, rows: slice) -> slice:
     return slice(part.start - rows.start, part.stop - rows.start)
+
+
+def _near(B: Array, radius: int, shape: tuple[int, ...]) -> Array:
+    """(n, eh, ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
+    down, across = (np.abs(np.arange(side) - b.reshape(-1, 1)) <= radius for b, side in zip(B, shape, strict=True))
+    return down[:, :, None] & across[:, None]
 
 
 def _costs(x: Array, y: Array, j: Array) -> Array:

@@ -63,9 +63,26 @@ class TorchKernels:
         X = X[0].permute(1, 2, 0)
         return torch.cat([X, *(phase.expand(*X.shape[:2], -1) for phase in (d.rows[rows, None], d.columns[None]))], 2)
 
-    def assign(self, X: Array, Y: Array, psi: Array) -> Array:
-        sigma = self._argmin(flat(X), flat(Y), psi.reshape(-1)).reshape(X.shape[:2])
+    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
+        y = flat(Y)
+        bias, minus_two_y = (y * y).sum(1) - psi.reshape(-1), (-2 * y).T  # |x_i|^2 moves no minimum and is left out
+        parts = []
+        for rows in bands(slice(0, len(X)), self._chunk // (X.shape[1] * len(y))):
+            cost = torch.addmm(bias, flat(X[rows]), minus_two_y)
+            if but is not None:
+                near = self._near(but[0][:, rows], but[1], psi.shape)
+                cost = cost.masked_fill_(near.reshape(cost.shape), torch.inf)
+            parts.append(cost.argmin(1))
+        sigma = torch.cat(parts).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]]).to(torch.int32)
+
+    def _near(self, B: Array, radius: int, shape: tuple[int, ...]) -> Array:
+        """(n, eh, ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
+        down, across = (
+            (torch.arange(side, device=self.device) - b.reshape(-1, 1)).abs() <= radius
+            for b, side in zip(B, shape, strict=True)
+        )
+        return down[:, :, None] & across[:, None]
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = flat(X), flat(Y), psi.reshape(-1)
@@ -177,13 +194,6 @@ class TorchKernels:
 
     def _bands(self, rows: slice, u: Array, d: Descriptor) -> list[slice]:
         return bands(rows, self._chunk // (u.shape[1] * d.k))
-
-    def _argmin(self, x: Array, y: Array, psi: Array) -> Array:
-        """argmin_j |x_i - y_j|^2 - psi_j for every i; |x_i|^2 moves no minimum and is left out."""
-        bias = (y * y).sum(1) - psi
-        minus_two_y = (-2 * y).T
-        rows = max(1, self._chunk // len(y))
-        return torch.cat([torch.addmm(bias, part, minus_two_y).argmin(1) for part in x.split(rows)])
 
 
 def _costs(x: Array, y: Array, j: Array) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from otsynth_core import kernels, period, search, semidual, transport
+from otsynth_core import graft, kernels, period, search, semidual, transport
 from otsynth_core.transport import EFFORTS
 from tests.bench import quality
 
@@ -50,6 +50,8 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no grace for neighbours' answers": [(transport, "GRACE", 0.0)],
     "no neighbours' answers beyond the next": [(search, "REACH", (1,))],
     "votes all alike": [(KERNELS, "weights", even_votes)],
+    "votes at the end weighed as before": [(transport, "FINAL", 1)],
+    "no grafts": [(graft, "possible", lambda exemplar, image: False)],
     "started from noise": [(transport, "BLOCK", 1)],
     "started from larger pieces (12 px)": [(transport, "BLOCK", 12)],
     "no phases": [(period, "AMPLITUDE", 0.0)],
@@ -88,7 +90,7 @@ def main() -> None:
             for exemplar in exemplars.values():
                 for seed in map(int, options.seeds.split(",")):
                     result, _ = quality.solved(exemplar, 2, device="cpu", seed=seed)
-                    rows.append(quality.row(exemplar, result))
+                    rows.append({**quality.row(exemplar, result.image), "seconds": sum(result.seconds)})
         means = (f"{np.mean([row[column] for row in rows]):.2f}" for column in columns)
         print(f"| {variant} | {' | '.join(means)} | {max(row['ratio'] for row in rows):.2f} |", flush=True)
 

@@ -1,11 +1,12 @@
 """Quality on a folder of textures, made seamless at twice their size: figures, time, memory, contact sheets.
 
     python tests/bench/quality.py TEXTURES [--crop 256] [--factor 2] [--quality normal] [--device D] [--seed N]
-                                           [--sheets FOLDER] [--contact FILE.jpg]
+                                           [--sheets FOLDER] [--contact FILE.jpg] [--gmic]
 
 TEXTURES is searched for *.png, of a material's maps only basecolor.png is taken. `--crop 0` takes them whole. Prints a
 Markdown table; `--sheets` writes exemplar and result, each repeated 2x2, side by side; `--contact` all exemplars and
-results on one sheet, halved. Files deeper than 8 bits are rounded to 8 here, since otsynth does not read them yet.
+results on one sheet, halved. With `--gmic` G'MIC makes the pictures instead. Files deeper than 8 bits are rounded to 8
+here, since otsynth does not read them yet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ import otsynth_core
 from otsynth_core import files, metrics
 from otsynth_core.maps import Map
 from otsynth_core.spec import Size
+from tests.bench import speed
 
 BARS = {"ratio": 1.6, "seam": 1.05, "sharp": (0.9, 1.1), "copied": 0.25}
 COLUMNS = ["seconds", "B/px", "distance", "floor", "ratio", "seam", "seam before", "roughest", "sharp", "copied"]
@@ -78,13 +81,12 @@ def solved(exemplar: np.ndarray, factor: float, **options: object) -> tuple[otsy
     return result, beyond / (size.width * size.height) if linux else float("nan")
 
 
-def row(exemplar: np.ndarray, result: otsynth_core.Result) -> dict:
-    given, made = (Map.of(image).compared() for image in (exemplar, result.image))
+def row(exemplar: np.ndarray, image: np.ndarray) -> dict:
+    given, made = (Map.of(picture).compared() for picture in (exemplar, image))
     if given.shape[2] != made.shape[2]:  # alpha or colour that only one of them has
-        given, made = (Map.of(image).pixels for image in (exemplar, result.image))
+        given, made = (Map.of(picture).pixels for picture in (exemplar, image))
     figures = metrics.measure(made, given)
     return {
-        "seconds": sum(result.seconds),
         "distance": figures["distance"],
         "floor": figures["floor"],
         "ratio": figures["distance"] / figures["floor"],
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--contact", type=Path)
+    parser.add_argument("--gmic", action="store_true", help="made by G'MIC")
     options = parser.parse_args()
     rows, pairs = [], []
     chosen = {"quality": options.quality, "device": options.device, "seed": options.seed}
@@ -163,19 +166,26 @@ def main() -> None:
     otsynth_core.tile(np.zeros((64, 64, 3), np.uint8), device=options.device)  # what is compiled, is before the first
     for name, path in textures(options.textures).items():
         exemplar = crop(path, options.crop)
-        result, beyond = solved(exemplar, options.factor, **chosen)
-        figures = {**row(exemplar, result), "B/px": beyond}
+        if options.gmic:
+            height, width = (round(side * options.factor) for side in exemplar.shape[:2])
+            start, maker = time.perf_counter(), "G'MIC syntexturize_matchpatch"
+            image = speed.gmic(exemplar, width, height)
+            seconds, beyond = time.perf_counter() - start, float("nan")
+        else:
+            result, beyond = solved(exemplar, options.factor, **chosen)
+            image, seconds, maker = result.image, sum(result.seconds), f"otsynth, {result.device} kernels"
+        figures = {**row(exemplar, image), "B/px": beyond, "seconds": seconds}
         rows.append(figures)
         digits = {"distance": 4, "floor": 4, "B/px": 0}
         cells = (f"{figures[column]:.{digits.get(column, 2)}f}" for column in COLUMNS)
         print(f"| {name} | {' | '.join(cells)} | {', '.join(fails(figures))} |", flush=True)
-        pairs.append((exemplar, result.image))
+        pairs.append((exemplar, image))
         if options.sheets:
             options.sheets.mkdir(parents=True, exist_ok=True)
-            files.write(options.sheets / f"{name}.png", files.Picture(sheet(exemplar, result.image)))
+            files.write(options.sheets / f"{name}.png", files.Picture(sheet(exemplar, image)))
     medians = (f"{np.median([figures[column] for figures in rows]):.2f}" for column in COLUMNS)
     print(f"| **median** | {' | '.join(medians)} | {sum(bool(fails(figures)) for figures in rows)} of {len(rows)} |")
-    print(f"\nWorst ratio {max(figures['ratio'] for figures in rows):.2f}. Kernels: {result.device}. Bars: {BARS}.")
+    print(f"\nWorst ratio {max(figures['ratio'] for figures in rows):.2f}. Made by {maker}. Bars: {BARS}.")
     if options.contact:
         files.write(options.contact, files.Picture(contact(pairs)))
 

@@ -33,7 +33,7 @@ import otsynth_core
 from otsynth_core import files, kernels
 from otsynth_core.spec import DEVICES, InputError
 
-Contender = Callable[[np.ndarray, int], None]
+Contender = Callable[[np.ndarray, int], object]
 
 
 def devices() -> list[str]:
@@ -54,16 +54,18 @@ def ours(device: str, quality: str) -> Contender:
     return run
 
 
-def gmic(exemplar: np.ndarray, side: int, empty: bool = False) -> None:
+def gmic(exemplar: np.ndarray, width: int, height: int | None = None, empty: bool = False) -> np.ndarray:
+    """A result of `syntexturize_matchpatch`, square unless told; empty: only started, and files read and written."""
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "in.png", Path(folder) / "out.png"
         files.write(source, files.Picture(exemplar))
-        verb = [f"{side},{side}"]
+        verb = [f"{width},{height or width}"]
         verb = ["resize", *verb] if empty else ["syntexturize_matchpatch", *verb]
         subprocess.run(["gmic", "-v", "0", str(source), *verb, "output", str(made)], check=True, capture_output=True)
+        return files.read(made).pixels
 
 
-def seconds(run: Callable[[], None]) -> float:
+def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

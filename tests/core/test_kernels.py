@@ -75,6 +75,17 @@ def test_assign(banded: kernels.Kernels, scene: dict) -> None:
     np.testing.assert_allclose(biased[np.arange(len(mine)), mine], biased.min(1), atol=1e-5)
 
 
+def test_assign_leaves_out_what_is_near(banded: kernels.Kernels, scene: dict) -> None:
+    X, Y, psi, B = arrays(banded, scene, "X", "Y", "psi", "C")
+    C = banded.numpy(banded.assign(X, Y, psi, but=(B, 4)))
+    biased = costs(scene) - scene["psi"].ravel()
+    r, c = (place.ravel() for place in np.indices(scene["psi"].shape))
+    b = scene["C"].reshape(2, -1, 1)
+    biased[(abs(r - b[0]) <= 4) & (abs(c - b[1]) <= 4)] = np.inf
+    mine = C[0].ravel() * scene["Y"].shape[1] + C[1].ravel()
+    np.testing.assert_allclose(biased[np.arange(len(mine)), mine], biased.min(1), atol=1e-5)
+
+
 @pytest.mark.parametrize("steps", [1, 4])
 def test_ascend(provider: kernels.Kernels, scene: dict, steps: int) -> None:
     lam = 0.2 * float(costs(scene).mean())

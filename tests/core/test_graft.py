@@ -1,0 +1,103 @@
+"""Grafts against what they promise: large pieces are cut, small ones left, and twins are found."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import graft
+from otsynth_core.kernels import Kernels
+from otsynth_core.patches import basis, count, descriptor
+
+from .conftest import blobs
+
+SIDE = 5
+
+
+def grafted(
+    kernels: Kernels, e: np.ndarray, u: np.ndarray, C: np.ndarray, wrap: tuple[bool, bool], colour: int
+) -> np.ndarray:
+    V = basis(e, graft.FRAME, 12, np.random.default_rng(0))
+    described = []
+    for image, around in ((e, (False, False)), (u, wrap)):
+        none = [np.zeros((n, 0), np.float32) for n in count(image.shape[:2], graft.FRAME, around)]
+        described.append(descriptor(V, around, (none[0], none[1])).on(kernels.array))
+    Y = kernels.project(kernels.array(e), described[0])
+    work = graft.grafted(kernels, kernels.array(u), described[1], Y, kernels.array(C), count(e.shape[:2], SIDE), colour)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return kernels.numpy(end.value)
+
+
+def colours(shape: tuple[int, ...]) -> np.ndarray:
+    y, x = np.indices(shape) // graft.SQUARE
+    return (y + x) % 2
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+def test_the_squares_of_a_colour_take_twins_from_elsewhere(provider: Kernels, colour: int) -> None:
+    half = blobs(32, 40, 3)
+    e = np.concatenate([half, half], 1)  # everything stands here twice, 40 px apart
+    u = half[:, :40]
+    C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
+    new = grafted(provider, e, u, C, (False, False), colour)
+    moved = (new != C).any(0)
+    inside = np.zeros(moved.shape, bool)
+    inside[8:16, 8:24] = True  # whole squares that lie so far inside that the piece around them is large
+    assert (moved[inside] == (colours(moved.shape) == colour)[inside]).all()
+    assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
+
+
+def test_small_pieces_are_left(provider: Kernels) -> None:
+    e = blobs(40, 44, 3)
+    C = np.indices((40, 48)).astype(np.int32)
+    C[0], C[1] = C[0] % 10 + 3, C[1] % 10 + 7
+    u = blobs(40, 48, 3, seed=2)
+    np.testing.assert_array_equal(grafted(provider, e, u, C, (True, True), 0), C)
+
+
+@pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, False)])
+@pytest.mark.parametrize("size", [(37, 45), (29, 13)])
+def test_every_answer_lies_inside(provider: Kernels, wrap: tuple[bool, bool], size: tuple[int, int]) -> None:
+    e, u = blobs(31, 38, 3), blobs(*size, 3, seed=4)
+    shape, field = count(e.shape[:2], SIDE), count(size, SIDE, wrap)
+    C = np.full((2, *field), 0, np.int32) + np.array([[[20]], [[3]]], np.int32)
+    C = (C + np.indices(field)) % np.array(shape)[:, None, None]
+    new = grafted(provider, e, u, C.astype(np.int32), wrap, 1)
+    assert new.dtype == np.int32
+    assert new.shape == C.shape
+    assert (new >= 0).all()
+    assert (new < np.array(shape)[:, None, None]).all()
+
+
+def test_a_lattice_of_twins_stands_for_all(provider: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graft, "TWINS", 300)  # every third position, down and across
+    half = blobs(32, 42, 3)
+    e = np.concatenate([half, half], 1)
+    C = np.indices((32 - SIDE + 1, 42 - SIDE + 1)).astype(np.int32)
+    new = grafted(provider, e, half, C, (False, False), 0)
+    moved = (new != C).any(0)
+    assert moved.any()
+    assert (np.abs(new[:, moved] - C[:, moved] - [[0], [42]]).max(1) <= 3).all()
+
+
+def test_a_result_has_few_large_pieces() -> None:
+    exemplar = blobs(192, 192, 1) / 2 + np.random.default_rng(0).normal(0, 0.1, (192, 192, 1))
+    share = {True: 0.0, False: 0.0}
+    for possible in share:
+        with patch.object(graft, "possible", lambda *_, possible=possible: possible):
+            for seed in range(3):
+                share[possible] += large(otsynth_core.tile(exemplar, size=(256, 256), device="numpy", seed=seed).field)
+    assert share[True] < 0.7 * share[False], share
+
+
+def large(field: np.ndarray) -> float:
+    """Share of a field in the middle of pieces as large as those that are cut."""
+    offset, reach = field - np.indices(field.shape[1:]), graft.WHOLE * 2**graft.LEVEL
+    near = [np.roll(offset, (dy, dx), (1, 2)) for dy in (-reach, 0, reach) for dx in (-reach, 0, reach)]
+    return float(np.all([(other == offset).all(0) for other in near], 0).mean())
