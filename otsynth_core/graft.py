@@ -27,7 +27,7 @@ WHOLE = 5
 """A piece is large if it goes so far, in pixels of that level, from the middle of a square to all eight sides."""
 TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""
-PORTION = 2**27
+PORTION = 2**25
 """Pairs that are compared between two yields."""
 
 
