@@ -38,70 +38,75 @@ def possible(exemplar: tuple[int, int], image: tuple[int, int]) -> bool:
 
 def grafted(
     kernels: Kernels, u: Array, d: Descriptor, Y: Array, C: Array, shape: tuple[int, int], colour: int
-) -> Generator[None, None, Array]:
-    """The field after grafts into the squares of one colour, 0 or 1, of a chessboard. Yields after each portion.
+) -> Generator[float, None, Array]:
+    """The field after grafts into the squares of one colour, 0 or 1, of a chessboard.
 
-    d, Y: how the frames of the image u and of the exemplar are described; shape: (eh, ew), to which C refers.
+    d, Y: how the frames of the image u and of the exemplar are described; shape: (eh, ew), to which C refers. Yields
+    after each portion, of the round that is to follow, the share that is done: 0.
     """
-    down, across = (_Axis.of(n, f, w) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
-    own = _at(kernels, C, down.middle, across.middle)
-    whole = kernels.array((np.arange(len(down.middle))[:, None] + np.arange(len(across.middle))) % 2 == colour)
+    down, across = (_Axis.of(kernels, n, f, w) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
+    height, width = C.shape[1:]
+    own = _at(C, down.middle, across.middle)
+    whole = (down.number[:, None] + across.number) % 2 == colour
     for a, b in itertools.product((-WHOLE, 0, WHOLE), repeat=2):
-        near = _at(kernels, C, (down.middle + a) % len(down.square), (across.middle + b) % len(across.square))
+        near = _at(C, (down.middle + a) % height, (across.middle + b) % width)
         whole = whole & (near[0] - a == own[0]) & (near[1] - b == own[1])
-    shift = kernels.array(np.stack(np.meshgrid(down.shift, across.shift, indexing="ij")))
     stride = math.ceil(math.sqrt(math.prod(Y.shape[:2]) / TWINS))
     stock = Y[::stride, ::stride]
     psi = kernels.array(np.zeros(stock.shape[:2], np.float32))
+    frame = kernels.array(np.arange(FRAME))
     parts = []
-    for rows in bands(slice(0, len(down.middle)), PORTION // (len(across.middle) * math.prod(stock.shape[:2]))):
-        x = _described(kernels, u, d, down.corner[rows], across.corner)
-        there = (own[:, rows] - shift[:, rows]) // stride
-        parts.append(kernels.assign(x, stock, psi, but=(there, -(-SQUARE // stride))))
-        yield
-    twin = stride * kernels.stacked(parts, 1) + shift
-    placed = _at(kernels, whole[None], down.square, across.square)[0]
-    moved = _at(kernels, twin, down.square, across.square)
+    for rows in bands(slice(0, len(whole)), PORTION // (whole.shape[1] * math.prod(stock.shape[:2]))):
+        x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
+        there = (own[0, rows] - down.shift[rows, None]) // stride, (own[1, rows] - across.shift) // stride
+        near = kernels.stacked([axis.reshape(1, -1, 1) for axis in there], 0)
+        found = kernels.assign(x.reshape(-1, 1, x.shape[2]), stock, psi, but=(near, -(-SQUARE // stride)))
+        parts.append(found.reshape(2, *x.shape[:2]))
+        yield 0.0
+    twin = stride * kernels.stacked(parts, 1)
+    placed = _at(whole[None], down.square, across.square)[0]
+    moved = _at(twin, down.square, across.square)
     grafts = []
-    for axis, (own_place, side) in enumerate(zip((down.place[:, None], across.place), shape, strict=True)):
-        graft = (moved[axis] + kernels.array(own_place)).clip(0, side - 1)
+    for axis, (offset, side) in enumerate(zip((down.offset[:, None], across.offset), shape, strict=True)):
+        graft = (moved[axis] + offset).clip(0, side - 1)
         grafts.append((C[axis] + placed * (graft - C[axis]))[None])
     return kernels.stacked(grafts, 0)
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where the squares of a field lie along an axis."""
+    """Where the squares of a field lie along an axis, in the provider's arrays."""
 
-    square: np.ndarray  # of every patch, the square it belongs to
-    place: np.ndarray  # and how far it lies from the middle of that
-    middle: np.ndarray  # of every square, the patch in the middle
-    corner: np.ndarray  # the pixel where its frame begins
-    shift: np.ndarray  # from there to the middle
+    number: Array  # of every square
+    middle: Array  # the patch in its middle
+    corner: Array  # the pixel where its frame begins
+    shift: Array  # from there to the middle
+    square: Array  # of every patch, the number of its square
+    offset: Array  # and how far it lies from where that one's frame begins
 
     @classmethod
-    def of(cls, pixels: int, field: int, wraps: bool) -> _Axis:
+    def of(cls, kernels: Kernels, pixels: int, field: int, wraps: bool) -> _Axis:
         square = np.arange(field) // SQUARE
-        middle = np.minimum(np.arange(square[-1] + 1) * SQUARE + SQUARE // 2, field - 1)
+        number = np.arange(square[-1] + 1)
+        middle = np.minimum(number * SQUARE + SQUARE // 2, field - 1)
         corner = middle - SQUARE // 2
         if not wraps:
             corner = corner.clip(0, pixels - FRAME)
-        place = np.arange(field) - middle[square]
-        return cls(square, place.astype(np.int32), middle, corner, (middle - corner).astype(np.int32))
+        shift, offset = (middle - corner).astype(np.int32), (np.arange(field) - corner[square]).astype(np.int32)
+        return cls(*(kernels.array(values) for values in (number, middle, corner, shift, square, offset)))
 
 
-def _at(kernels: Kernels, values: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
+def _at(values: Array, rows: Array, columns: Array) -> Array:
     """Of values (c, h, w), those at some rows and columns."""
-    return values[:, kernels.array(rows)][:, :, kernels.array(columns)]
+    return values[:, rows][:, :, columns]
 
 
-def _described(kernels: Kernels, u: Array, d: Descriptor, top: np.ndarray, left: np.ndarray) -> Array:
+def _described(kernels: Kernels, u: Array, d: Descriptor, top: Array, left: Array, frame: Array) -> Array:
     """The descriptors (h, w, k) of the frames that begin at some rows and columns, in a circle where u wraps."""
     rows, columns = (
-        ((corner[:, None] + np.arange(FRAME)) % side).ravel()
-        for corner, side in zip((top, left), u.shape, strict=False)
+        ((corner[:, None] + frame) % side).reshape(-1) for corner, side in zip((top, left), u.shape, strict=False)
     )
-    p = u[kernels.array(rows)][:, kernels.array(columns)].reshape(len(top), FRAME, len(left), FRAME, -1)
+    p = u[rows][:, columns].reshape(len(top), FRAME, len(left), FRAME, -1)
     x = p.swapaxes(1, 2).reshape(len(top), len(left), -1) @ d.axes - d.offset
-    phases = d.rows[kernels.array(top)][:, None], d.columns[kernels.array(left)][None]
+    phases = d.rows[top][:, None], d.columns[left][None]
     return kernels.stacked([x, *(0 * x[..., :1] + phase for phase in phases)], 2)

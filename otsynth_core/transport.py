@@ -245,11 +245,7 @@ class _Stage:
             parts.append(kernels.upsample(C, self.level.field, self.level.positions, rows))
             yield
         self.C = kernels.stacked(parts, 1) if carry else C
-        parts = []
-        for rows in self.pixels:
-            parts.append(self._vote(rows))
-            yield
-        self.u = kernels.stacked(parts, 0)
+        yield from self._voted()
 
     def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
         Y = self.kernels.project(self.e, likeness.of_exemplar.on(self.kernels.array))
@@ -281,19 +277,10 @@ class _Stage:
         """Squares of pieces that are too large give way to their twins."""
         assert self.frames is not None
         d, Y = self.frames
-        work = graft.grafted(self.kernels, self.u, d, Y, self.C, self.level.positions, colour)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                self.C, self.cost = end.value, None
-                break
+        self.C = yield from graft.grafted(self.kernels, self.u, d, Y, self.C, self.level.positions, colour)
+        self.cost = None
+        for _ in self._voted():
             yield 0.0
-        parts = []
-        for rows in self.pixels:
-            parts.append(self._vote(rows))
-            yield 0.0
-        self.u = self.kernels.stacked(parts, 0)
 
     def search(self, key: int) -> Generator[float, None, None]:
         """Every patch takes the best of what is offered, cells of exemplar positions being balanced; then they vote."""
@@ -316,11 +303,17 @@ class _Stage:
             self.cost = kernels.stacked([cost for _, cost in parts], 0)
         self.cells = semidual.balanced(kernels, self.cells, self.C, self.fair, self.cost, self.level.positions)
         self.weight = kernels.weights(self.cost)
+        for _ in self._voted():
+            yield (ticks := ticks + 1) / every
+
+    def _voted(self) -> Generator[None, None, None]:
+        """Puts the image together from the field, in portions; yields after each."""
         parts = []
         for rows in self.pixels:
             parts.append(self._vote(rows))
-            yield (ticks := ticks + 1) / every
-        self.u = kernels.stacked(parts, 0)
+            if rows.stop == self.level.image[0]:
+                self.u = self.kernels.stacked(parts, 0)
+            yield
 
     def _vote(self, rows: slice) -> Array:
         return self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows)
