@@ -1,20 +1,19 @@
 """Grafts: where the exemplar stands in the result as one large piece, squares of it give way to their twins.
 
 A whole piece is the best match there is, so no search leaves it; but a result made of large pieces repeats many times
-what the exemplar has once. A square in the middle of such a piece is cut out, and its twin takes its place: what looks
-most like it, its surroundings included, in another part of the exemplar. Rounds of search then settle the joints.
+what the exemplar has once. A square that is verbatim, its surroundings included, is cut out, and its twin takes its
+place: what looks most like it in another part of the exemplar. Rounds of search then settle the joints.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array, Kernels, bands
+from .kernels import Array, But, Kernels, bands
 from .patches import Descriptor
 
 LEVEL = 2
@@ -23,8 +22,12 @@ SQUARE = 8
 """Side of a square, in patches of that level."""
 FRAME = 13
 """Side of what is compared, in pixels of that level: what the square's patches cover, and one more."""
-WHOLE = 5
-"""A piece is large if it goes so far, in pixels of that level, from the middle of a square to all eight sides."""
+VERBATIM = 0.012
+"""Share of the variance below which a frame is taken to be the very one that it comes from."""
+CONTRAST = 0.5
+"""Share of its own |y_j|^2 that a twin is let off: the nearest would be blander than what it replaces."""
+SAME = 1e-5
+"""Share of the variance below which a frame differs by rounding only: an exemplar may hold the same piece twice."""
 TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""
 PORTION = 2**25
@@ -37,35 +40,39 @@ def possible(exemplar: tuple[int, int], image: tuple[int, int]) -> bool:
 
 
 def grafted(
-    kernels: Kernels, u: Array, d: Descriptor, Y: Array, C: Array, shape: tuple[int, int], colour: int
+    kernels: Kernels,
+    u: Array,
+    d: Descriptor,
+    Y: Array,
+    variance: float,
+    C: Array,
+    shape: tuple[int, int],
+    colour: int,
 ) -> Generator[float, None, Array]:
     """The field after grafts into the squares of one colour, 0 or 1, of a chessboard.
 
-    d, Y: how the frames of the image u and of the exemplar are described; shape: (eh, ew), to which C refers. Yields
-    after each portion, of the round that is to follow, the share that is done: 0.
+    d, Y: how the frames of the image u and of the exemplar are described; variance: of the latter, `Basis.variance`;
+    shape: (eh, ew), to which C refers. Yields, after each portion, how much of the round to follow is done: 0.
     """
     down, across = (_Axis.of(kernels, n, f, w) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
-    height, width = C.shape[1:]
     own = _at(C, down.middle, across.middle)
-    whole = (down.number[:, None] + across.number) % 2 == colour
-    for a, b in itertools.product((-WHOLE, 0, WHOLE), repeat=2):
-        near = _at(C, (down.middle + a) % height, (across.middle + b) % width)
-        whole = whole & (near[0] - a == own[0]) & (near[1] - b == own[1])
     stride = math.ceil(math.sqrt(math.prod(Y.shape[:2]) / TWINS))
     stock = Y[::stride, ::stride]
-    psi = kernels.array(np.zeros(stock.shape[:2], np.float32))
+    psi = CONTRAST * (stock * stock).sum(2)
     frame = kernels.array(np.arange(FRAME))
-    parts = []
-    for rows in bands(slice(0, len(whole)), PORTION // (whole.shape[1] * math.prod(stock.shape[:2]))):
+    twins, verbatim = [], []
+    for rows in bands(slice(0, own.shape[1]), PORTION // (own.shape[2] * math.prod(stock.shape[:2]))):
         x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
-        there = (own[0, rows] - down.shift[rows, None]) // stride, (own[1, rows] - across.shift) // stride
-        near = kernels.stacked([axis.reshape(1, -1, 1) for axis in there], 0)
-        found = kernels.assign(x.reshape(-1, 1, x.shape[2]), stock, psi, but=(near, -(-SQUARE // stride)))
-        parts.append(found.reshape(2, *x.shape[:2]))
+        corners = own[0, rows] - down.shift[rows, None], own[1, rows] - across.shift
+        top, left = (corner.clip(0, side - 1) for corner, side in zip(corners, Y.shape, strict=False))
+        verbatim.append(((x - Y[top, left]) ** 2).sum(2) < VERBATIM * variance)
+        near = kernels.stacked([(axis // stride).reshape(1, -1, 1) for axis in (top, left)], 0)
+        but = But(near, -(-SQUARE // stride), SAME * variance)
+        twins.append(kernels.assign(x.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2]))
         yield 0.0
-    twin = stride * kernels.stacked(parts, 1)
-    placed = _at(whole[None], down.square, across.square)[0]
-    moved = _at(twin, down.square, across.square)
+    placed = kernels.stacked(verbatim, 0) & ((down.number[:, None] + across.number) % 2 == colour)
+    placed = _at(placed[None], down.square, across.square)[0]
+    moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)
     grafts = []
     for axis, (offset, side) in enumerate(zip((down.offset[:, None], across.offset), shape, strict=True)):
         graft = (moved[axis] + offset).clip(0, side - 1)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-SAMPLES = 20000
+SAMPLE = 3 * 2**19
+"""Numbers in the sample of patches whose principal axes are taken: some 20000 patches of 5 px, colour."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,12 @@ class Basis:
     side: int
     mean: np.ndarray  # (s s C,) mu
     axes: np.ndarray  # (s s C, k) V, orthonormal columns
-    variance: float  # of all components together: the scale of |x_i - y_j|^2
+    deviations: np.ndarray  # (k,) of the components
+
+    @property
+    def variance(self) -> float:
+        """Of all components together: the scale of |x_i - y_j|^2."""
+        return float((self.deviations**2).sum())
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,12 @@ def basis(exemplar: np.ndarray, side: int, components: int, rng: np.random.Gener
     """The `components` leading principal axes of the exemplar's patches (fewer if a patch has fewer numbers)."""
     blocks = windows(exemplar, side)
     eh, ew = blocks.shape[:2]
-    few = eh * ew <= SAMPLES
-    sample = blocks if few else blocks[rng.integers(eh, size=SAMPLES), rng.integers(ew, size=SAMPLES)]
-    p = sample.reshape(-1, side * side * exemplar.shape[2]).astype(np.float64)
+    numbers = side * side * exemplar.shape[2]
+    most = SAMPLE // numbers
+    sample = blocks if eh * ew <= most else blocks[rng.integers(eh, size=most), rng.integers(ew, size=most)]
+    p = sample.reshape(-1, numbers).astype(np.float64)
     mean = p.mean(0)
     values, axes = np.linalg.eigh((p - mean).T @ (p - mean) / len(p))  # ascending
     values, axes = values[::-1][:components], axes[:, ::-1][:, :components]
-    return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), float(values.sum()))
+    deviations = np.sqrt(values.clip(0))  # rounding makes a variance of nothing negative
+    return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), deviations)

@@ -1,4 +1,4 @@
-"""Semi-dual potentials: over all exemplar patches at coarse levels, per cell of positions at fine ones.
+"""Semi-dual potentials: one for every exemplar patch at coarse levels, shared by groups of them at fine ones.
 
 W(u) = max_psi F(psi), F(psi) = 1/n sum_i min_j (|x_i - y_j|^2 - psi_j) + 1/m sum_j psi_j  (Houdard et al. 2021).
 At the maximum every exemplar patch is used equally often: this is what keeps the composition of the result right.
@@ -7,10 +7,11 @@ At the maximum every exemplar patch is used equally often: this is what keeps th
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array, Kernels
+from .kernels import Array, Kernels, Scalar
 
 ANNEALING = (0.06, 0.01)
 """Entropic regularisation lam, as a share of the descriptors' variance, of the first and the last steps of a round.
@@ -27,7 +28,10 @@ STEPS = 3
 
 CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
-PACE = 0.3
+CLASSED = 4
+"""Leading principal components by which patches are classed, in four ranges each."""
+PACES = (1.4, 3.0)
+"""How fast the potentials of cells and those of classes rise, in costs of a typical patch a round."""
 
 
 def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float) -> Array:
@@ -44,15 +48,43 @@ def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float) -> 
     return psi
 
 
-def fair_use(shape: tuple[int, int]) -> np.ndarray:
-    """The share of an exemplar's positions, (eh, ew) = shape, that lie in each cell: (cells down, cells across)."""
-    rows, columns = (np.bincount(np.arange(side) // CELL) for side in shape)
-    return (np.outer(rows, columns) / (shape[0] * shape[1])).astype(np.float32)
+@dataclass(frozen=True)
+class Groups:
+    """A partition of the exemplar's positions. Those of a group share one potential, their part of psi."""
+
+    of: Array  # int32 (eh, ew), the group of each position
+    fair: Array  # float32 (groups,), the share of all positions that are in it
+    pace: float
+
+    def used(self, kernels: Kernels, C: Array) -> Array:
+        """How many patches of a field, or of some of its rows, show each group: float32 (groups,)."""
+        return kernels.counts(self.of[C[0], C[1]], len(self.fair))
+
+    def balanced(self, potentials: Array, used: Array, scale: Scalar) -> Array:
+        """Of each group b, potential + step (1 - use_b / fair use_b): dF/dpsi_b over the fair share.
+
+        used: by the whole field. scale: the cost of a typical patch, so that potentials and costs stay comparable; the
+        square of the mean root, for a few patches that match nothing would lift the mean above all the others.
+        """
+        fair = self.fair.clip(1e-9)  # of an empty group any potential is right
+        return potentials + self.pace * scale * (1 - used / used.sum() / fair).clip(-2, 1)
 
 
-def balanced(kernels: Kernels, cells: Array, C: Array, fair: Array, cost: Array, shape: tuple[int, int]) -> Array:
-    """psi_b + step (1 - use_b / fair use_b) for each cell b: dF/dpsi_b over the fair share, known from the field alone.
+def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, Groups]:
+    """By where patches stand, in cells of `CELL` x `CELL` positions, and by what they show, in classes.
 
-    The step is a share of the mean cost, so that potentials and costs stay comparable.
+    Cells keep every place in use, but a cell that holds something rare is served by whatever stands around it: classes
+    keep kinds in use. deviations: of the principal components; a class is a range of each of the first `CLASSED`,
+    parted at -1, 0 and 1 deviation.
     """
-    return cells + PACE * kernels.mean(cost) * (1 - kernels.use(C, CELL, shape) / fair).clip(-2, 1)
+    shape, found = Y.shape[:2], []
+    down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
+    cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
+    classes = kernels.array(np.zeros(shape, np.int32))
+    for k, deviation in enumerate(deviations[:CLASSED].tolist()):
+        y = Y[..., k]
+        classes = 4 * classes + (y > -deviation) + (y > 0) + (y > deviation)
+    numbers = (int(down[-1] + 1) * int(across[-1] + 1), 4 ** len(deviations[:CLASSED]))
+    for of, number, pace in zip((cells, classes), numbers, PACES, strict=True):
+        found.append(Groups(of, kernels.counts(of, number) / math.prod(shape), pace))
+    return found[0], found[1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from . import graft, patches, period, pyramid, search, semidual
 from .kernels import Array, Kernels, Wrap, bands
-from .patches import Descriptor
+from .patches import Basis, Descriptor
 from .period import Periods
 from .spec import InputError
 
@@ -34,7 +34,7 @@ BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
-FINAL = 3
+FINAL = 5
 """Power to which the weights of votes are raised when the result is put together: joints are less blurred."""
 PORTION = 2**19
 """Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
@@ -80,6 +80,7 @@ class Solution:
     weight: Array
     size: tuple[int, int]
     seconds: tuple[float, ...]
+    last: Step  # for whatever is left to do
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,15 @@ def solve(
         seconds.append(time.perf_counter() - start)
     assert stage is not None
     C, weight = stage.C, stage.weight
-    for axis, turn in enumerate(cut(kernels.numpy(stage.u), wrap, 2 ** (len(plan) - 1))):
+    last = Step(0, len(plan), rounds, rounds, 1.0, partial(kernels.numpy, stage.u))
+    u, found = kernels.numpy(stage.u), []
+    for rows in stage.pixels:
+        found.append(jumps(u, rows))
+        yield last
+    down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
+    for axis, turn in enumerate(cut(down, across, wrap, 2 ** (len(plan) - 1))):
         C, weight = kernels.roll(C, turn, 1 + axis), kernels.roll(weight, turn, axis)
-    return Solution(C, weight**FINAL, size, tuple(seconds))
+    return Solution(C, weight**FINAL, size, tuple(seconds), last)
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,7 @@ class _Likeness:
 
     of_exemplar: Descriptor
     of_image: Descriptor
-    variance: float  # of the exemplar's: the scale of |x_i - y_j|^2
+    basis: Basis  # of both
 
 
 def _described(
@@ -205,15 +212,14 @@ def _described(
             (level.image, wrap, period.fitted(periods, size, wrap)),
         )
     )
-    return _Likeness(
-        patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis.variance
-    )
+    return _Likeness(patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis)
 
 
 class _Stage:
     """What changes while a level is worked on, and the kinds of round. A round yields the share of it that is done.
 
-    u: the image; C: the field; weight: of each patch's vote; psi: potentials, and those of `cells` on top of them.
+    u: the image; C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of
+    groups of them on top.
     """
 
     def __init__(
@@ -224,14 +230,14 @@ class _Stage:
         likeness: _Likeness,
         frames: _Likeness | None,
     ) -> None:
-        self.kernels, self.level, self.variance = kernels, level, likeness.variance
+        self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
         self.e = kernels.array(exemplar)
         self.d, self.Y = self._compared(likeness)
-        self.frames = None if frames is None else self._compared(frames)
+        self.frames = None if frames is None else (*self._compared(frames), frames.basis.variance)
         self.weight = kernels.array(np.ones(level.field, np.float32))
         self.psi = kernels.array(np.zeros(level.positions, np.float32))
-        self.fair = kernels.array(semidual.fair_use(level.positions))
-        self.cells = 0 * self.fair
+        self.groups = semidual.groups(kernels, self.Y, likeness.basis.deviations)
+        self.potentials = [0 * group.fair for group in self.groups]
         self.cost: Array | None = None
         self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
         self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
@@ -276,23 +282,30 @@ class _Stage:
     def graft(self, colour: int) -> Generator[float, None, None]:
         """Squares of pieces that are too large give way to their twins."""
         assert self.frames is not None
-        d, Y = self.frames
-        self.C = yield from graft.grafted(self.kernels, self.u, d, Y, self.C, self.level.positions, colour)
+        d, Y, variance = self.frames
+        self.C = yield from graft.grafted(self.kernels, self.u, d, Y, variance, self.C, self.level.positions, colour)
         self.cost = None
         for _ in self._voted():
             yield 0.0
 
     def search(self, key: int) -> Generator[float, None, None]:
-        """Every patch takes the best of what is offered, cells of exemplar positions being balanced; then they vote."""
+        """The use of groups is balanced, every patch takes the best of what is offered, and they vote."""
         kernels, ticks = self.kernels, 0
-        every = (len(search.REACH) + (self.cost is None)) * len(self.portions) + len(self.pixels)
+        every = (len(search.REACH) + 1 + (self.cost is None)) * len(self.portions) + len(self.pixels)
         if self.cost is None:
             parts = []
             for rows in self.portions:
                 parts.append(kernels.distances(self.u, self.d, self.Y, self.C, rows))
                 yield (ticks := ticks + 1) / every
             self.cost = kernels.stacked(parts, 0)
-        bias = self.psi + kernels.spread(self.cells, semidual.CELL, self.level.positions)
+        used = [0 * group.fair for group in self.groups]
+        for rows in self.portions:
+            used = [n + group.used(kernels, self.C[:, rows]) for n, group in zip(used, self.groups, strict=True)]
+            yield (ticks := ticks + 1) / every
+        scale, bias = kernels.mean(self.cost**0.5) ** 2, self.psi
+        for n, group in enumerate(self.groups):
+            self.potentials[n] = group.balanced(self.potentials[n], used[n], scale)
+            bias = bias + self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost)
         for offers in search.sweeps(max(self.level.positions), grace, key):
             parts = []
@@ -301,7 +314,6 @@ class _Stage:
                 yield (ticks := ticks + 1) / every
             self.C = kernels.stacked([C for C, _ in parts], 1)
             self.cost = kernels.stacked([cost for _, cost in parts], 0)
-        self.cells = semidual.balanced(kernels, self.cells, self.C, self.fair, self.cost, self.level.positions)
         self.weight = kernels.weights(self.cost)
         for _ in self._voted():
             yield (ticks := ticks + 1) / every
@@ -319,30 +331,34 @@ class _Stage:
         return self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows)
 
 
-def cut(u: np.ndarray, wrap: Wrap, step: int) -> tuple[int, int]:
+def jumps(u: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """How much each of some rows of a picture and the one above it differ, and each column and the one before it."""
+    part, above = u[rows], u[np.arange(rows.start, rows.stop) - 1]
+    return np.abs(part - above).sum((1, 2)), np.abs(part - np.roll(part, 1, 1)).sum((0, 2))
+
+
+def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[int, int]:
     """How far to turn rows and columns so that the edge does not run along a contour; axes that do not wrap stay.
 
     A picture that wraps has no first row: it may begin anywhere. But at its edge it is clamped, filtered and
     compressed as if it ended there, and a strong contour would suffer. If the edge is one, it is turned to the nearest
-    place, in steps of so many pixels, where neighbouring rows (columns) differ no more than they do at the median.
-    Steps of a coarsest pixel leave the result's levels aligned with the exemplar's.
+    place, in steps of so many pixels, where neighbouring rows (columns) differ no more than they do at the median, or
+    else least.
+    Steps of a coarsest pixel leave the result's levels aligned with the exemplar's. down, across: all `jumps`.
     """
     turns = []
-    for axis in (0, 1):
-        side = u.shape[axis]
-        if not wrap[axis]:
-            turns.append(0)
-            continue
-        jumps = np.abs(u - np.roll(u, 1, axis)).mean(axis=(1 - axis, 2))  # jumps[i]: between i - 1 and i
-        places = sorted(range(0, side, step), key=lambda i: min(i, side - i))
-        turns.append(-next((i for i in places if jumps[i] <= np.median(jumps)), 0))
+    for jump, wraps in zip((down, across), wrap, strict=True):
+        places = sorted(range(0, len(jump) if wraps else 1, step), key=lambda i: min(i, len(jump) - i))
+        calm = max(np.median(jump), jump[places].min())
+        turns.append(-next(i for i in places if jump[i] <= calm))
     return turns[0], turns[1]
 
 
-def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> np.ndarray:
-    """Any planes (H, W, C) aligned with the exemplar, put together through the field at the result's size."""
+def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
+    """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows."""
     e = kernels.array(planes)
-    return kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size))
+    for rows in bands(slice(0, solution.size[0]), PORTION // solution.size[1]):
+        yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
 
 
 def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

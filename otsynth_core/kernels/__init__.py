@@ -61,6 +61,18 @@ class Offers:
     key: int
 
 
+@dataclass(frozen=True)
+class But:
+    """What `assign` must not take: positions within radius of B(i), down as well as across, and what costs too little.
+
+    least: |x_i - y_j|^2 below which y_j is what stands there itself, in another place.
+    """
+
+    B: Array
+    radius: int
+    least: float
+
+
 class Kernels(Protocol):
     """What every provider offers."""
 
@@ -75,10 +87,10 @@ class Kernels(Protocol):
     def project(self, u: Array, d: Descriptor) -> Array:
         """X: x_i = V^T (P_i u - mu) and the phases, for every patch i."""
 
-    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
+    def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:
         """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j.
 
-        but = (B, radius): what lies within radius of B(i), down as well as across, is not taken.
+        What `but` rules out is not taken.
         """
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
@@ -102,11 +114,8 @@ class Kernels(Protocol):
         equals the first. What lies outside the exemplar, or has no neighbour there, is not offered.
         """
 
-    def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
-        """Share of i that show each `block` x `block` px cell of exemplar positions; shape = (eh, ew). Sums to 1."""
-
-    def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
-        """Each cell's value at all of its positions: (eh, ew)."""
+    def counts(self, labels: Array, number: int) -> Array:
+        """How many of the labels, int32 in [0, number), are 0, 1, ...: float32 (number,)."""
 
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
         """Some rows of the next finer level's field: N(2 i + r) = 2 C(i) + r, cut to `field`, held inside `shape`."""

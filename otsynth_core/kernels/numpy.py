@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from ..patches import Descriptor, windows
-from . import LEAST, NEIGHBOURS, Offers, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, But, Offers, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 
@@ -67,15 +67,17 @@ class NumpyKernels:
         X[..., k + a :] = d.columns
         return X
 
-    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
+    def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:
         y = flat(Y)
         bias = (y * y).sum(1) - psi.ravel()  # |x_i|^2 moves no minimum and is left out
         C = np.empty((2, *X.shape[:2]), np.int32)
 
         def band(rows: slice) -> None:
-            cost = bias - 2 * (flat(X[rows]) @ y.T)
+            x = flat(X[rows])
+            cost = bias - 2 * (x @ y.T)
             if but is not None:
-                cost.reshape(-1, *psi.shape)[_near(but[0][:, rows], but[1], psi.shape)] = np.inf
+                itself = cost + psi.ravel() < but.least - (x * x).sum(1, keepdims=True)
+                cost[itself | _near(but.B[:, rows], but.radius, psi.shape)] = np.inf
             sigma = cost.argmin(1)
             C[:, rows] = np.stack(np.divmod(sigma, Y.shape[1])).reshape(2, -1, X.shape[1])
 
@@ -177,13 +179,8 @@ class NumpyKernels:
         new[:] = taken.reshape(2, -1, fw)
         cost[:] = taken_cost.reshape(-1, fw)
 
-    def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
-        bh, bw = (-(-side // block) for side in shape)
-        cells = np.bincount(((C[0] // block) * bw + C[1] // block).ravel(), minlength=bh * bw)
-        return cells.reshape(bh, bw).astype(np.float32) / np.float32(C[0].size)
-
-    def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
-        return cells.repeat(block, 0).repeat(block, 1)[: shape[0], : shape[1]]
+    def counts(self, labels: Array, number: int) -> Array:
+        return np.bincount(labels.ravel(), minlength=number).astype(np.float32)
 
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
         parts = []
@@ -258,9 +255,9 @@ def _within(part: slice, rows: slice) -> slice:
 
 
 def _near(B: Array, radius: int, shape: tuple[int, ...]) -> Array:
-    """(n, eh, ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
+    """(n, eh ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
     down, across = (np.abs(np.arange(side) - b.reshape(-1, 1)) <= radius for b, side in zip(B, shape, strict=True))
-    return down[:, :, None] & across[:, None]
+    return (down[:, :, None] & across[:, None]).reshape(len(down), -1)
 
 
 def _costs(x: Array, y: Array, j: Array) -> Array:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..patches import Descriptor
 from ..spec import InputError
-from . import LEAST, NEIGHBOURS, Offers, Scalar, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, But, Offers, Scalar, bands, flat, hashed
 
 Array = torch.Tensor
 
@@ -63,26 +63,27 @@ class TorchKernels:
         X = X[0].permute(1, 2, 0)
         return torch.cat([X, *(phase.expand(*X.shape[:2], -1) for phase in (d.rows[rows, None], d.columns[None]))], 2)
 
-    def assign(self, X: Array, Y: Array, psi: Array, but: tuple[Array, int] | None = None) -> Array:
+    def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:
         y = flat(Y)
         bias, minus_two_y = (y * y).sum(1) - psi.reshape(-1), (-2 * y).T  # |x_i|^2 moves no minimum and is left out
         parts = []
         for rows in bands(slice(0, len(X)), self._chunk // (X.shape[1] * len(y))):
-            cost = torch.addmm(bias, flat(X[rows]), minus_two_y)
+            x = flat(X[rows])
+            cost = torch.addmm(bias, x, minus_two_y)
             if but is not None:
-                near = self._near(but[0][:, rows], but[1], psi.shape)
-                cost = cost.masked_fill_(near.reshape(cost.shape), torch.inf)
+                itself = cost + psi.reshape(-1) < but.least - (x * x).sum(1, keepdim=True)
+                cost.masked_fill_(itself | self._near(but.B[:, rows], but.radius, psi.shape), torch.inf)
             parts.append(cost.argmin(1))
         sigma = torch.cat(parts).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]]).to(torch.int32)
 
     def _near(self, B: Array, radius: int, shape: tuple[int, ...]) -> Array:
-        """(n, eh, ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
+        """(n, eh ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
         down, across = (
             (torch.arange(side, device=self.device) - b.reshape(-1, 1)).abs() <= radius
             for b, side in zip(B, shape, strict=True)
         )
-        return down[:, :, None] & across[:, None]
+        return (down[:, :, None] & across[:, None]).reshape(len(down), -1)
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
         x, y, p = flat(X), flat(Y), psi.reshape(-1)
@@ -137,14 +138,10 @@ class TorchKernels:
             offer(own + torch.stack(offsets).to(own.dtype), True, 0.0)
         return taken, cost
 
-    def use(self, C: Array, block: int, shape: tuple[int, int]) -> Array:
-        bh, bw = (-(-side // block) for side in shape)
-        b = ((C[0] // block) * bw + C[1] // block).reshape(-1).long()
-        cells = torch.zeros(bh * bw, device=self.device, dtype=torch.int64)  # bincount would wait for the GPU
-        return cells.scatter_add_(0, b, torch.ones_like(b)).reshape(bh, bw) / C[0].numel()
-
-    def spread(self, cells: Array, block: int, shape: tuple[int, int]) -> Array:
-        return cells.repeat_interleave(block, 0).repeat_interleave(block, 1)[: shape[0], : shape[1]].contiguous()
+    def counts(self, labels: Array, number: int) -> Array:
+        of = labels.reshape(-1).long()
+        counts = torch.zeros(number, device=self.device, dtype=torch.int64)  # bincount would wait for the GPU
+        return counts.scatter_add_(0, of, torch.ones_like(of)).float()
 
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
         i = torch.arange(rows.start, rows.stop, device=self.device, dtype=torch.int32)

@@ -36,8 +36,11 @@ def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Period
         compute = kernels.load(device, request.threads, memory)
         try:
             solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, periods)
-            image = source.restored(transport.render(compute, solution, source.rendered()))
-            field = compute.numpy(solution.field)
+            parts = []
+            for planes_of_rows in transport.render(compute, solution, source.rendered()):
+                parts.append(source.restored(planes_of_rows))
+                yield solution.last
+            image, field = np.concatenate(parts), compute.numpy(solution.field)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
                 raise

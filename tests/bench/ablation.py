@@ -43,7 +43,9 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no potentials at coarse levels (psi = 0)": [
         (semidual, "ascended", lambda kernels, X, Y, psi, variance: psi),
     ],
-    "no potentials of cells at fine levels": [(semidual, "PACE", 0.0)],
+    "no potentials at fine levels": [(semidual, "PACES", (0.0, 0.0))],
+    "none of classes": [(semidual, "PACES", (semidual.PACES[0], 0.0))],
+    "none of cells": [(semidual, "PACES", (0.0, semidual.PACES[1]))],
     "only the coarsest level compared exhaustively": [(transport, "EXACT", 0)],
     "one round of ascent a level": [(transport, "EFFORTS", effort(ascents=(1, 1)))],
     "no rounds of search after ascent": [(transport, "EFFORTS", effort(settling=0))],
@@ -51,6 +53,7 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no neighbours' answers beyond the next": [(search, "REACH", (1,))],
     "votes all alike": [(KERNELS, "weights", even_votes)],
     "votes at the end weighed as before": [(transport, "FINAL", 1)],
+    "twins as the nearest are": [(graft, "CONTRAST", 0.0)],
     "no grafts": [(graft, "possible", lambda exemplar, image: False)],
     "started from noise": [(transport, "BLOCK", 1)],
     "started from larger pieces (12 px)": [(transport, "BLOCK", 12)],

@@ -64,16 +64,15 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
     few, rows = X[::16, ::16], slice(0, len(at["u"]))
     cost = compute.distances(u, d, Y, C, rows)
     offers = Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
-    cells = compute.use(C, 8, shape)
+    labels, but = C[0] % 256, kernels.But(C[:, ::16, ::16], 8, 1e-5 * at["scale"])
     return {
         "project": lambda: compute.project(u, d),
         "assign": lambda: compute.assign(few, Y, psi),
-        "assign, but": lambda: compute.assign(few, Y, psi, but=(C[:, ::16, ::16], 8)),
+        "assign, but": lambda: compute.assign(few, Y, psi, but),
         "ascend": lambda: compute.ascend(few, Y[::4, ::4], psi[::4, ::4], 0.05 * at["scale"], 3),
         "distances": lambda: compute.distances(u, d, Y, C, rows),
         "sweep": lambda: compute.sweep(u, d, Y, psi, C, offers, rows)[0],
-        "use": lambda: compute.use(C, 8, shape),
-        "spread": lambda: compute.spread(cells, 8, shape),
+        "counts": lambda: compute.counts(labels, 256),
         "upsample": lambda: compute.upsample(C[:, ::2, ::2], (rows.stop, rows.stop), shape, rows),
         "weights": lambda: compute.weights(cost),
         "vote": lambda: compute.vote(e, C, compute.weights(cost), transport.SIDE, (rows.stop, rows.stop)),

@@ -26,7 +26,8 @@ def grafted(
         none = [np.zeros((n, 0), np.float32) for n in count(image.shape[:2], graft.FRAME, around)]
         described.append(descriptor(V, around, (none[0], none[1])).on(kernels.array))
     Y = kernels.project(kernels.array(e), described[0])
-    work = graft.grafted(kernels, kernels.array(u), described[1], Y, kernels.array(C), count(e.shape[:2], SIDE), colour)
+    shape = count(e.shape[:2], SIDE)
+    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, colour)
     while True:
         try:
             next(work)
@@ -39,21 +40,48 @@ def colours(shape: tuple[int, ...]) -> np.ndarray:
     return (y + x) % 2
 
 
+def twice(height: int, width: int, unlike: float) -> tuple[np.ndarray, np.ndarray]:
+    """Blobs, and an exemplar where they stand twice, side by side, the second time with a little noise."""
+    half = blobs(height, width, 3)
+    noise = np.random.default_rng(5).normal(0, unlike, half.shape).astype(np.float32)
+    return half, np.concatenate([half, half + noise], 1)
+
+
 @pytest.mark.parametrize("colour", [0, 1])
-def test_the_squares_of_a_colour_take_twins_from_elsewhere(provider: Kernels, colour: int) -> None:
-    half = blobs(32, 40, 3)
-    e = np.concatenate([half, half], 1)  # everything stands here twice, 40 px apart
-    u = half[:, :40]
+def test_the_squares_of_a_colour_take_twins_from_elsewhere(
+    provider: Kernels, colour: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graft, "CONTRAST", 0.0)
+    u, e = twice(32, 40, 0.05)
     C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
     new = grafted(provider, e, u, C, (False, False), colour)
     moved = (new != C).any(0)
-    inside = np.zeros(moved.shape, bool)
-    inside[8:16, 8:24] = True  # whole squares that lie so far inside that the piece around them is large
-    assert (moved[inside] == (colours(moved.shape) == colour)[inside]).all()
+    np.testing.assert_array_equal(moved, colours(moved.shape) == colour)
     assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
 
 
-def test_small_pieces_are_left(provider: Kernels) -> None:
+def test_the_same_in_another_place_is_no_twin(provider: Kernels) -> None:
+    u, e = twice(32, 40, 0.0)
+    C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
+    new = grafted(provider, e, u, C, (False, False), 0)
+    moved = (new != C).any(0)
+    assert moved.any()
+    assert not (new[:, moved] - C[:, moved] == [[0], [40]]).all(0).any()
+
+
+def test_twins_are_no_blander_than_what_they_replace(provider: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    e = np.random.default_rng(0).standard_normal((80, 80, 1)).astype(np.float32)
+    e[:, 40:] *= 0.3
+    C = np.indices((64, 28)).astype(np.int32)
+    share = []
+    for contrast in (0.0, graft.CONTRAST):
+        monkeypatch.setattr(graft, "CONTRAST", contrast)
+        new = grafted(provider, e, e[: 64 + SIDE - 1, : 28 + SIDE - 1], C, (False, False), 0)
+        share.append((new[1][(new != C).any(0)] < 36).mean())  # taken from where there is contrast
+    assert share[1] > share[0] + 0.2, share
+
+
+def test_what_is_not_verbatim_is_left(provider: Kernels) -> None:
     e = blobs(40, 44, 3)
     C = np.indices((40, 48)).astype(np.int32)
     C[0], C[1] = C[0] % 10 + 3, C[1] % 10 + 7
@@ -77,10 +105,10 @@ def test_every_answer_lies_inside(provider: Kernels, wrap: tuple[bool, bool], si
 
 def test_a_lattice_of_twins_stands_for_all(provider: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graft, "TWINS", 300)  # every third position, down and across
-    half = blobs(32, 42, 3)
-    e = np.concatenate([half, half], 1)
+    monkeypatch.setattr(graft, "CONTRAST", 0.0)
+    u, e = twice(32, 42, 0.05)
     C = np.indices((32 - SIDE + 1, 42 - SIDE + 1)).astype(np.int32)
-    new = grafted(provider, e, half, C, (False, False), 0)
+    new = grafted(provider, e, u, C, (False, False), 0)
     moved = (new != C).any(0)
     assert moved.any()
     assert (np.abs(new[:, moved] - C[:, moved] - [[0], [42]]).max(1) <= 3).all()
@@ -97,7 +125,7 @@ def test_a_result_has_few_large_pieces() -> None:
 
 
 def large(field: np.ndarray) -> float:
-    """Share of a field in the middle of pieces as large as those that are cut."""
-    offset, reach = field - np.indices(field.shape[1:]), graft.WHOLE * 2**graft.LEVEL
+    """Share of a field in the middle of pieces that go 20 px to all sides."""
+    offset, reach = field - np.indices(field.shape[1:]), 20
     near = [np.roll(offset, (dy, dx), (1, 2)) for dy in (-reach, 0, reach) for dx in (-reach, 0, reach)]
     return float(np.all([(other == offset).all(0) for other in near], 0).mean())

@@ -87,14 +87,43 @@ def test_a_lattice_stands_for_very_many_patches(provider: kernels.Kernels, monke
     assert np.corrcoef(part.ravel(), whole.ravel())[0, 1] > 0.95
 
 
-def test_cells_that_are_used_too_much_become_dearer(provider: kernels.Kernels) -> None:
-    shape = (16, 24)
-    fair = semidual.fair_use(shape)
-    assert fair.shape == (2, 3)
-    assert fair.sum() == pytest.approx(1)
-    C = np.zeros((2, 10, 10), np.int32)
-    cost = provider.array(np.full((10, 10), 2.0, np.float32))
-    cells = provider.array(np.zeros((2, 3), np.float32))
-    new = provider.numpy(semidual.balanced(provider, cells, provider.array(C), provider.array(fair), cost, shape))
-    assert new[0, 0] == pytest.approx(-2 * semidual.PACE * 2)
-    assert np.allclose(new.ravel()[1:], semidual.PACE * 2)
+def parted(provider: kernels.Kernels, Y: np.ndarray) -> tuple[semidual.Groups, semidual.Groups]:
+    return semidual.groups(provider, provider.array(Y), Y.reshape(-1, Y.shape[2]).std(0))
+
+
+def test_cells_part_the_exemplar_by_place(provider: kernels.Kernels) -> None:
+    cells = parted(provider, problem(20 * 22, 0).reshape(20, 22, 6))[0]
+    of, fair = provider.numpy(cells.of), provider.numpy(cells.fair)
+    rows, columns = np.indices((20, 22)) // semidual.CELL
+    np.testing.assert_array_equal(of, 3 * rows + columns)
+    np.testing.assert_allclose(fair.reshape(3, 3), np.outer([8, 8, 4], [8, 8, 6]) / 440)
+
+
+def test_classes_part_the_exemplar_by_what_is_there(provider: kernels.Kernels) -> None:
+    Y = problem(400, 0).reshape(20, 20, 6)
+    classes = parted(provider, Y)[1]
+    of, fair = provider.numpy(classes.of), provider.numpy(classes.fair)
+    z = Y[..., : semidual.CLASSED] / Y.reshape(-1, 6).std(0)[: semidual.CLASSED]
+    ranges = np.searchsorted([-1, 0, 1], z)  # as many of the bounds as lie below
+    np.testing.assert_array_equal(of, ranges @ [64, 16, 4, 1])
+    assert fair.shape == (256,)
+    np.testing.assert_allclose(fair, np.bincount(of.ravel(), minlength=256) / 400)
+
+
+def test_groups_that_are_used_too_much_become_dearer(provider: kernels.Kernels) -> None:
+    cells = parted(provider, problem(16 * 24, 0).reshape(16, 24, 6))[0]  # 2 x 3 of them
+    C = provider.array(np.zeros((2, 10, 10), np.int32))
+    used = cells.used(provider, C)
+    np.testing.assert_array_equal(provider.numpy(used), [100, 0, 0, 0, 0, 0])
+    new = provider.numpy(cells.balanced(0 * cells.fair, used, 2.0))
+    assert new[0] == pytest.approx(-2 * cells.pace * 2)
+    assert np.allclose(new[1:], cells.pace * 2)
+
+
+def test_an_empty_group_harms_nothing(provider: kernels.Kernels) -> None:
+    flat = np.zeros((9, 9, 6), np.float32)
+    classes = semidual.groups(provider, provider.array(flat), np.zeros(6))[1]
+    C = provider.array(np.zeros((2, 4, 4), np.int32))
+    new = provider.numpy(classes.balanced(0 * classes.fair, classes.used(provider, C), 1.0))
+    assert np.isfinite(new).all()
+    assert new[0] == 0  # the only one there is, used as it should be
