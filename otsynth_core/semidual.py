@@ -30,7 +30,7 @@ CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
 CLASSED = 4
 """Leading principal components by which patches are classed, in four ranges each."""
-PACES = (1.4, 3.0)
+PACES = (1.1, 3.0)
 """How fast the potentials of cells and those of classes rise, in costs of a typical patch a round."""
 
 

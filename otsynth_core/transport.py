@@ -172,16 +172,20 @@ def solve(
         done += level.work
         seconds.append(time.perf_counter() - start)
     assert stage is not None
-    C, weight = stage.C, stage.weight
     last = Step(0, len(plan), rounds, rounds, 1.0, partial(kernels.numpy, stage.u))
     u, found = kernels.numpy(stage.u), []
     for rows in stage.pixels:
         found.append(jumps(u, rows))
         yield last
     down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
-    for axis, turn in enumerate(cut(down, across, wrap, 2 ** (len(plan) - 1))):
-        C, weight = kernels.roll(C, turn, 1 + axis), kernels.roll(weight, turn, axis)
-    return Solution(C, weight**FINAL, size, tuple(seconds), last)
+    turns = cut(down, across, wrap, 2 ** (len(plan) - 1))
+    i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
+    C, weight = kernels.empty(stage.C.shape, stage.C), kernels.empty(level.field, stage.weight)
+    for rows in stage.portions:
+        C[:, rows] = stage.C[:, i[rows]][:, :, k]
+        weight[rows] = stage.weight[i[rows]][:, k] ** FINAL
+        yield last
+    return Solution(C, weight, size, tuple(seconds), last)
 
 
 @dataclass(frozen=True)
@@ -246,11 +250,10 @@ class _Stage:
 
     def begin(self, C: Array, carry: bool) -> Generator[None, None, None]:
         """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion."""
-        kernels, parts = self.kernels, []
+        self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
-            parts.append(kernels.upsample(C, self.level.field, self.level.positions, rows))
+            self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.level.positions, rows)
             yield
-        self.C = kernels.stacked(parts, 1) if carry else C
         yield from self._voted()
 
     def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
@@ -271,11 +274,9 @@ class _Stage:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
         X = self.kernels.project(self.u, self.d)
         self.psi = semidual.ascended(self.kernels, X, self.Y, self.psi, self.variance)
-        parts = []
         for n, rows in enumerate(self.portions):
-            parts.append(self.kernels.assign(X[rows], self.Y, self.psi))
+            self.C[:, rows] = self.kernels.assign(X[rows], self.Y, self.psi)
             yield 0.9 * (n + 1) / len(self.portions)
-        self.C = self.kernels.stacked(parts, 1)
         self.u = self._vote(slice(0, self.level.image[0]))
         yield 1.0
 
@@ -291,40 +292,42 @@ class _Stage:
     def search(self, key: int) -> Generator[float, None, None]:
         """The use of groups is balanced, every patch takes the best of what is offered, and they vote."""
         kernels, ticks = self.kernels, 0
-        every = (len(search.REACH) + 1 + (self.cost is None)) * len(self.portions) + len(self.pixels)
+        every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions) + len(self.pixels)
         if self.cost is None:
-            parts = []
+            self.cost = kernels.empty(self.level.field, self.weight)
             for rows in self.portions:
-                parts.append(kernels.distances(self.u, self.d, self.Y, self.C, rows))
+                self.cost[rows] = kernels.distances(self.u, self.d, self.Y, self.C, rows)
                 yield (ticks := ticks + 1) / every
-            self.cost = kernels.stacked(parts, 0)
-        used = [0 * group.fair for group in self.groups]
+        used, roots = [0 * group.fair for group in self.groups], 0 * kernels.mean(self.cost[:1])
         for rows in self.portions:
             used = [n + group.used(kernels, self.C[:, rows]) for n, group in zip(used, self.groups, strict=True)]
+            roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
             yield (ticks := ticks + 1) / every
-        scale, bias = kernels.mean(self.cost**0.5) ** 2, self.psi
+        scale, bias = (roots / len(self.cost)) ** 2, self.psi
         for n, group in enumerate(self.groups):
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale)
             bias = bias + self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost)
         for offers in search.sweeps(max(self.level.positions), grace, key):
-            parts = []
+            C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
-                parts.append(kernels.sweep(self.u, self.d, self.Y, bias, self.C, offers, rows))
+                C[:, rows], self.cost[rows] = kernels.sweep(self.u, self.d, self.Y, bias, self.C, offers, rows)
                 yield (ticks := ticks + 1) / every
-            self.C = kernels.stacked([C for C, _ in parts], 1)
-            self.cost = kernels.stacked([cost for _, cost in parts], 0)
-        self.weight = kernels.weights(self.cost)
+            self.C = C
+        mean = kernels.mean(self.cost)
+        for rows in self.portions:
+            self.weight[rows] = kernels.weights(self.cost[rows], mean)
+            yield (ticks := ticks + 1) / every
         for _ in self._voted():
             yield (ticks := ticks + 1) / every
 
     def _voted(self) -> Generator[None, None, None]:
         """Puts the image together from the field, in portions; yields after each."""
-        parts = []
+        u = self.kernels.empty((*self.level.image, self.e.shape[2]), self.e)
         for rows in self.pixels:
-            parts.append(self._vote(rows))
+            u[rows] = self._vote(rows)
             if rows.stop == self.level.image[0]:
-                self.u = self.kernels.stacked(parts, 0)
+                self.u = u
             yield
 
     def _vote(self, rows: slice) -> Array:

@@ -120,16 +120,16 @@ class Kernels(Protocol):
     def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
         """Some rows of the next finer level's field: N(2 i + r) = 2 C(i) + r, cut to `field`, held inside `shape`."""
 
-    def weights(self, cost: Array) -> Array:
-        """How much each patch's vote counts: exp(-cost / mean cost), at least 1e-4: a bad match blurs little."""
+    def weights(self, cost: Array, mean: Scalar) -> Array:
+        """How much each patch's vote counts: exp(-cost / mean), at least 1e-4: a bad match blurs little."""
 
     def vote(
         self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
     ) -> Array:
         """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W). Some rows or all."""
 
-    def roll(self, values: Array, turn: int, axis: int) -> Array:
-        """The values moved on by `turn` places along an axis, in a circle."""
+    def empty(self, shape: tuple[int, ...], like: Array) -> Array:
+        """An array of this shape, its numbers of the same type as those of another, to be filled in portions."""
 
     def stacked(self, parts: list[Array], axis: int) -> Array:
         """Portions put together again along an axis; a single one is not copied."""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from ..patches import Descriptor, windows
-from . import LEAST, NEIGHBOURS, But, Offers, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 
@@ -194,8 +194,8 @@ class NumpyKernels:
         N[1] += rx
         return np.clip(N, 0, np.array(shape, np.int32)[:, None, None] - 1, out=N)
 
-    def weights(self, cost: Array) -> Array:
-        return np.maximum(np.exp(-cost / (cost.mean() + np.float32(1e-9))), np.float32(1e-4))
+    def weights(self, cost: Array, mean: Scalar) -> Array:
+        return np.maximum(np.exp(cost * np.float32(-1 / (mean + 1e-9))), np.float32(1e-4))
 
     def vote(
         self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
@@ -225,8 +225,8 @@ class NumpyKernels:
             values[:, :over] += values[:, width:][:, :over]
         np.divide(total[:, :width], votes[:, :width], out=u)
 
-    def roll(self, values: Array, turn: int, axis: int) -> Array:
-        return np.roll(values, turn, axis)
+    def empty(self, shape: tuple[int, ...], like: Array) -> Array:
+        return np.empty(shape, like.dtype)
 
     def stacked(self, parts: list[Array], axis: int) -> Array:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)

@@ -152,8 +152,8 @@ class TorchKernels:
         across = (2 * coarse[1] + (j - 2 * qx)).clamp(0, shape[1] - 1)
         return torch.stack([down, across])
 
-    def weights(self, cost: Array) -> Array:
-        return torch.exp(-cost / (cost.mean() + 1e-9)).clamp_(min=1e-4)
+    def weights(self, cost: Array, mean: Scalar) -> Array:
+        return torch.exp(-cost / (mean + 1e-9)).clamp_(min=1e-4)
 
     def vote(
         self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
@@ -180,8 +180,8 @@ class TorchKernels:
             u.append(total[:, : size[1], :-1] / total[:, : size[1], -1:])
         return self.stacked(u, 0)
 
-    def roll(self, values: Array, turn: int, axis: int) -> Array:
-        return torch.roll(values, turn, axis)
+    def empty(self, shape: tuple[int, ...], like: Array) -> Array:
+        return torch.empty(shape, dtype=like.dtype, device=self.device)
 
     def stacked(self, parts: list[Array], axis: int) -> Array:
         return parts[0] if len(parts) == 1 else torch.cat(parts, axis)

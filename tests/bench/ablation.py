@@ -32,7 +32,7 @@ def effort(**changes: Any) -> dict[str, Any]:
     return {"normal": replace(NORMAL, **changes)}
 
 
-def even_votes(self: Any, cost: Any) -> Any:
+def even_votes(self: Any, cost: Any, mean: Any) -> Any:
     return 0 * cost + 1
 
 

@@ -63,7 +63,7 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
     Y, X = compute.project(e, at["of_e"].on(compute.array)), compute.project(u, d)
     few, rows = X[::16, ::16], slice(0, len(at["u"]))
     cost = compute.distances(u, d, Y, C, rows)
-    offers = Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
+    mean, offers = compute.mean(cost), Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
     labels, but = C[0] % 256, kernels.But(C[:, ::16, ::16], 8, 1e-5 * at["scale"])
     return {
         "project": lambda: compute.project(u, d),
@@ -74,8 +74,8 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "sweep": lambda: compute.sweep(u, d, Y, psi, C, offers, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
         "upsample": lambda: compute.upsample(C[:, ::2, ::2], (rows.stop, rows.stop), shape, rows),
-        "weights": lambda: compute.weights(cost),
-        "vote": lambda: compute.vote(e, C, compute.weights(cost), transport.SIDE, (rows.stop, rows.stop)),
+        "weights": lambda: compute.weights(cost, mean),
+        "vote": lambda: compute.vote(e, C, compute.weights(cost, mean), transport.SIDE, (rows.stop, rows.stop)),
     }
 
 

@@ -201,18 +201,21 @@ def test_vote(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool]) -> 
     np.testing.assert_allclose(some, (total / votes)[3:11], atol=1e-5)
 
 
-def test_roll(provider: kernels.Kernels) -> None:
-    values = np.arange(12).reshape(3, 4)
-    np.testing.assert_array_equal(provider.numpy(provider.roll(provider.array(values), -1, 1))[0], [1, 2, 3, 0])
+def test_empty(provider: kernels.Kernels) -> None:
+    for like in (np.zeros(2, np.float32), np.zeros((1, 2), np.int32)):
+        room = provider.empty((2, 3, 4), provider.array(like))
+        room[1, :2] = provider.array(np.ones((2, 4), like.dtype))
+        assert provider.numpy(room).shape == (2, 3, 4)
+        assert provider.numpy(room).dtype == like.dtype
+        assert (provider.numpy(room)[1, :2] == 1).all()
 
 
 def test_weights_and_mean(provider: kernels.Kernels, scene: dict) -> None:
     cost = np.array([[0.0, 1.0], [3.0, 1000.0]], np.float32)
-    given = provider.numpy(provider.weights(provider.array(cost)))
-    np.testing.assert_allclose(given, np.exp(-cost / 251), rtol=1e-4)
-    far = np.concatenate([np.zeros(99, np.float32), [1000]])[None].astype(np.float32)  # 100 times the mean
-    assert provider.numpy(provider.weights(provider.array(far))).min() == pytest.approx(1e-4)
-    assert provider.numpy(provider.weights(provider.array(np.zeros((2, 2), np.float32)))).min() == 1
+    weights = [provider.numpy(provider.weights(provider.array(cost), mean)) for mean in (251.0, 1.0, 0.0)]
+    np.testing.assert_allclose(weights[0], np.exp(-cost / 251), rtol=1e-4)
+    assert weights[1].min() == pytest.approx(1e-4)
+    assert weights[2][0, 0] == 1  # nothing costs anything
     assert float(provider.mean(provider.array(cost))) == pytest.approx(251)
 
 

@@ -204,7 +204,7 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
     assert coherence(no_grace) < coherence(whole) - 0.03
     no_balance = solved(dots, semidual.Groups, "balanced", lambda self, potentials, used, scale: potentials)
     assert unevenness(no_balance, dots) > 1.5 * unevenness(whole, dots)
-    even = solved(photo, type(kernels.load("numpy")), "weights", lambda self, cost: np.ones_like(cost))
+    even = solved(photo, type(kernels.load("numpy")), "weights", lambda self, cost, mean: np.ones_like(cost))
     assert metrics.sharpness(even.image, photo) < metrics.sharpness(solved(photo).image, photo) - 0.05
 
 
