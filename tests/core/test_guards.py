@@ -37,7 +37,7 @@ def missed(image: np.ndarray, exemplar: np.ndarray) -> set[str]:
     return {name for name, holds in held.items() if not holds}
 
 
-KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}, "slope": {"distance", "sharpness"}}
+KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}, "slope": {"sharpness"}}
 """Bars that do not hold yet: of less than 64 px, nearly flat, and with a gradient as large as the exemplar."""
 
 
