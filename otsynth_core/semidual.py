@@ -77,14 +77,16 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
     keep kinds in use. deviations: of the principal components; a class is a range of each of the first `CLASSED`,
     parted at -1, 0 and 1 deviation.
     """
-    shape, found = Y.shape[:2], []
+    shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
     cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
     classes = kernels.array(np.zeros(shape, np.int32))
     for k, deviation in enumerate(deviations[:CLASSED].tolist()):
         y = Y[..., k]
         classes = 4 * classes + (y > -deviation) + (y > 0) + (y > deviation)
-    numbers = (int(down[-1] + 1) * int(across[-1] + 1), 4 ** len(deviations[:CLASSED]))
-    for of, number, pace in zip((cells, classes), numbers, PACES, strict=True):
-        found.append(Groups(of, kernels.counts(of, number) / math.prod(shape), pace))
-    return found[0], found[1]
+
+    def group(of: Array, number: int, pace: float) -> Groups:
+        return Groups(of, kernels.counts(of, number) / math.prod(shape), pace)
+
+    cell_count = int(down[-1] + 1) * int(across[-1] + 1)
+    return group(cells, cell_count, PACES[0]), group(classes, 4 ** len(deviations[:CLASSED]), PACES[1])

@@ -3,8 +3,8 @@
 At every level the patches x_i of the image u are assigned to exemplar patches y_j by the biased nearest neighbour
 C(i) = argmin_j |x_i - y_j|^2 - psi_j, and u becomes the weighted mean of the assigned patches that overlap. At coarse
 levels, where all pairs can be compared, psi is ascended until every exemplar patch is used equally often: the
-composition is decided there. At fine levels the field C is carried up, refined by search and balanced per cell, and
-what agrees with its neighbours holds together: this is what makes the picture sharp.
+composition is decided there. At fine levels the field C is carried up, refined by search and balanced by places and
+kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ class _Stage:
         yield 1.0
 
     def graft(self, colour: int) -> Generator[float, None, None]:
-        """Squares of pieces that are too large give way to their twins."""
+        """Squares that are verbatim give way to their twins."""
         assert self.frames is not None
         d, Y, variance = self.frames
         self.C = yield from graft.grafted(self.kernels, self.u, d, Y, variance, self.C, self.level.positions, colour)
@@ -298,7 +298,7 @@ class _Stage:
             for rows in self.portions:
                 self.cost[rows] = kernels.distances(self.u, self.d, self.Y, self.C, rows)
                 yield (ticks := ticks + 1) / every
-        used, roots = [0 * group.fair for group in self.groups], 0 * kernels.mean(self.cost[:1])
+        used, roots = [0 * group.fair for group in self.groups], 0.0
         for rows in self.portions:
             used = [n + group.used(kernels, self.C[:, rows]) for n, group in zip(used, self.groups, strict=True)]
             roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
@@ -346,8 +346,8 @@ def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[in
     A picture that wraps has no first row: it may begin anywhere. But at its edge it is clamped, filtered and
     compressed as if it ended there, and a strong contour would suffer. If the edge is one, it is turned to the nearest
     place, in steps of so many pixels, where neighbouring rows (columns) differ no more than they do at the median, or
-    else least.
-    Steps of a coarsest pixel leave the result's levels aligned with the exemplar's. down, across: all `jumps`.
+    else least. Steps of a coarsest pixel leave the result's levels aligned with the exemplar's. down, across: all
+    `jumps`.
     """
     turns = []
     for jump, wraps in zip((down, across), wrap, strict=True):
