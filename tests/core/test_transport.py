@@ -109,6 +109,19 @@ def test_an_axis_wraps_or_does_not_wherever_it_is_cut(photo: np.ndarray, monkeyp
         assert tuple(metrics.seam(image, axis) < 1.1 for axis in (0, 1)) == tiles
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_where_it_is_cut_a_picture_is_turned(
+    exemplar: np.ndarray, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {}
+    for turns in ((0, 0), (-8, 24)):
+        monkeypatch.setattr(transport, "cut", lambda *_, turns=turns: turns)
+        made[turns] = otsynth_core.tile(exemplar, device=device)
+    whole, turned = made.values()
+    np.testing.assert_array_equal(turned.field, np.roll(whole.field, (-8, 24), (1, 2)))
+    np.testing.assert_allclose(turned.image, np.roll(whole.image, (-8, 24), (0, 1)), atol=1e-5)
+
+
 def test_the_cut_leaves_a_contour_by_the_nearest_way() -> None:
     rows = np.array([0, 5, 9, 14, 14, 15, 15, 15, 15, 16], np.float32)  # steep from row 0 to 3, and around the end
     u = rows[:, None, None] * np.ones((1, 12, 2), np.float32)
