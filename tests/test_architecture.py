@@ -17,7 +17,7 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 LAYERS = [
     {"spec"},
     {"maps", "files", "patches", "period", "pyramid"},
-    {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch"},
+    {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft"},
     {"transport", "metrics"},
     {"tasks", "tasks.result", "tasks.synthesize", "tasks.tile"},
@@ -27,7 +27,7 @@ LAYERS = [
 ]
 """The core's modules, lowest first. A module imports from its own layer or lower ones."""
 
-TORCH = {"kernels.torch"}
+TORCH = {"kernels.torch", "kernels.triton"}
 WITHOUT_BPY = {"jobs", "runtime"}
 
 

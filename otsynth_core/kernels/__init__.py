@@ -141,7 +141,8 @@ class Kernels(Protocol):
 def load(device: str, threads: int | None = None, memory: int | None = None) -> Kernels:
     """The provider for a device of `spec.DEVICES`. Raises InputError if it is not to be had.
 
-    cpu is the fastest provider without a GPU that is installed and can be loaded: Numba, torch or NumPy alone.
+    cpu is the fastest provider without a GPU that is installed and can be loaded: Numba, torch or NumPy alone; cuda is
+    torch, with Triton where that works.
     threads: how many compute, all cores unless told; memory: MiB for temporary arrays, the provider's own unless told.
     """
 
@@ -158,7 +159,13 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
     def torch(name: str) -> Kernels:
         from .torch import TorchKernels, choose
 
-        return TorchKernels(choose(name), threads, memory)
+        device = choose(name)
+        if device.type == "cuda":
+            with suppress(Exception):  # no Triton, no C compiler, a GPU too old: whatever it is, torch alone does too
+                from .triton import TritonKernels
+
+                return TritonKernels(device, threads, memory).tried()
+        return TorchKernels(device, threads, memory)
 
     if device == "numpy":
         return numpy()

@@ -3,7 +3,8 @@
     python tests/bench/gpu.py EXEMPLAR [--device cuda] [--field 1024] [--sizes 1024:2048,2048:8192]
 
 The operations of the kernels beside NumPy's; the rates of the exhaustive and the candidate search beside those of a
-large matrix product and a large copy; how often a solve waits for the device; seconds and peak memory at large sizes.
+large matrix product and a large copy; both with Triton and with torch alone. How often a solve waits for the device;
+seconds and peak memory at large sizes.
 An exemplar smaller than asked for is repeated: that costs the same. `--device torch` tries the script without a GPU.
 """
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import otsynth_core
 from otsynth_core import files, kernels, patches, transport
 from otsynth_core.kernels import Offers
+from otsynth_core.kernels.torch import TorchKernels, choose
 from otsynth_core.maps import Map
 
 Scene = dict[str, Any]
@@ -102,23 +104,30 @@ def differences(mine: np.ndarray, wanted: np.ndarray) -> str:
     return f"{np.abs(mine - wanted).max() / max(np.abs(wanted).max(), 1e-9):.1e} of the largest"
 
 
+def providers(device: str) -> list[kernels.Kernels]:
+    """What `kernels.load` takes, and torch alone where that is another."""
+    taken = kernels.load(device)
+    return [taken] if type(taken) is TorchKernels else [taken, TorchKernels(choose(device))]
+
+
 def compared(exemplar: np.ndarray, field: int, device: str) -> None:
-    at, compute, numpy = scene(exemplar, field), kernels.load(device), kernels.load("numpy")
-    mine, reference = operations(compute, at), operations(numpy, at)
-    print(f"| operation, field of {field}x{field} | seconds | NumPy's | differs by |\n|---|---|---|---|")
-    for name, run in mine.items():
+    at = scene(exemplar, field)
+    each = providers(device)
+    mine, reference = [operations(compute, at) for compute in each], operations(kernels.load("numpy"), at)
+    named = " | ".join(f"{type(compute).__name__}: seconds | differs by" for compute in each)
+    print(f"| operation, field of {field}x{field} | NumPy's seconds | {named} |\n|---|---|{'---|---|' * len(each)}")
+    for name in reference:
         start = time.perf_counter()
         wanted = reference[name]()
-        plain = time.perf_counter() - start
-        print(
-            f"| {name} | {seconds(run, device):.5f} | {plain:.4f} | {differences(compute.numpy(run()), wanted)} |",
-            flush=True,
-        )
+        row = [f"{time.perf_counter() - start:.4f}"]
+        for compute, run in zip(each, mine, strict=True):
+            row += [f"{seconds(run[name], device):.5f}", differences(compute.numpy(run[name]()), wanted)]
+        print(f"| {name} | {' | '.join(row)} |", flush=True)
 
 
-def ceilings(exemplar: np.ndarray, field: int, device: str) -> None:
+def ceilings(compute: kernels.Kernels, exemplar: np.ndarray, field: int, device: str) -> None:
     """Rates of the two searches, over what the device does at best."""
-    at, compute = scene(exemplar, field), kernels.load(device)
+    at = scene(exemplar, field)
     run = operations(compute, at)
     side = 8192 if device in kernels.GPUS else 1024
     a = compute.array(np.ones((side, side), np.float32))
@@ -130,7 +139,7 @@ def ceilings(exemplar: np.ndarray, field: int, device: str) -> None:
     exact = 2 * k * m * few**2 / seconds(run["assign"], device)
     read = 4 * n * (8 * k + k + 2 * 5 + 3)  # eight candidates and the patch itself, field and potentials, the answer
     candidates = read / seconds(run["sweep"], device)
-    print("\n| | rate | ceiling | ratio |\n|---|---|---|---|")
+    print(f"\n| {type(compute).__name__} | rate | ceiling | ratio |\n|---|---|---|---|")
     print(f"| exhaustive search, Tflop/s | {exact / 1e12:.3f} | {matrix / 1e12:.3f} | {exact / matrix:.2f} |")
     print(f"| candidate search, GB/s | {candidates / 1e9:.1f} | {copy / 1e9:.1f} | {candidates / copy:.2f} |")
 
@@ -182,7 +191,8 @@ def main() -> None:
     name = torch.cuda.get_device_name() if options.device == "cuda" else platform.machine()
     print(f"{name}, torch {torch.__version__}, {datetime.date.today()}, {options.exemplar.name}\n")
     compared(planes, options.field, options.device)
-    ceilings(planes, options.field, options.device)
+    for compute in providers(options.device):
+        ceilings(compute, planes, options.field, options.device)
     waits(planes, options.device)
     large(planes, options.sizes, options.device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,26 @@ import pytest
 from otsynth_core import files, kernels
 
 DEVICES = ["numpy"]
+"""What a request can name here."""
+INTERPRETED = []
+"""What without a GPU can only be run one step at a time."""
 if importlib.util.find_spec("numba"):
     DEVICES += ["cpu"]
 if importlib.util.find_spec("torch"):
     import torch
 
     DEVICES += ["torch", *(["cuda"] if torch.cuda.is_available() else [])]
+    if importlib.util.find_spec("triton") and not torch.cuda.is_available():
+        os.environ["TRITON_INTERPRET"] = "1"
+        INTERPRETED += ["triton"]
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=DEVICES + INTERPRETED)
 def provider(request: pytest.FixtureRequest) -> kernels.Kernels:
+    if request.param == "triton":
+        from otsynth_core.kernels.triton import TritonKernels
+
+        return TritonKernels(torch.device("cpu"))
     return kernels.load(request.param)
 
 

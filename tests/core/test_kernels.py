@@ -226,6 +226,38 @@ def test_portions_are_put_together(provider: kernels.Kernels) -> None:
     assert provider.stacked(parts[:1], 1) is parts[0]
 
 
+def test_triton_is_tried_before_it_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, triton = pytest.importorskip("torch"), pytest.importorskip("otsynth_core.kernels.triton")
+    monkeypatch.setattr("otsynth_core.kernels.torch.choose", lambda name: torch.device("cuda"))
+    tried = []
+    monkeypatch.setattr(triton.TritonKernels, "tried", lambda self: tried.append(self) or self)
+    assert kernels.load("cuda") is tried[0]
+
+    def no_compiler(self: object) -> None:
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setattr(triton.TritonKernels, "tried", no_compiler)
+    assert type(kernels.load("cuda")).__name__ == "TorchKernels"
+
+
+def test_trying_runs_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, triton = pytest.importorskip("torch"), pytest.importorskip("otsynth_core.kernels.triton")
+    if torch.cuda.is_available():
+        return  # there it is what `load` does
+    launched = []
+    for name in ("_nearest", "_swept", "_voted"):
+        kernel = getattr(triton, name)
+
+        class Noted:
+            def __getitem__(self, grid: tuple[int, ...], name: str = name, kernel: object = kernel) -> object:
+                launched.append(name)
+                return kernel[grid]  # type: ignore[index]
+
+        monkeypatch.setattr(triton, name, Noted())
+    triton.TritonKernels(torch.device("cpu")).tried()
+    assert launched == ["_nearest", "_nearest", "_swept", "_voted"]
+
+
 def test_memory_and_threads_bound_the_temporaries() -> None:
     whole = kernels.load("numpy", threads=2)
     small = kernels.load("numpy", threads=2, memory=1)

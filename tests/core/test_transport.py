@@ -275,6 +275,35 @@ def test_to_cancel_is_to_stop_asking(exemplar: np.ndarray) -> None:
         next(work)
 
 
+def test_a_gpu_is_not_waited_for_within_a_level() -> None:
+    """On a processor the same operations would wait for nothing, but they can be seen."""
+    pytest.importorskip("torch")
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen: list[str] = []
+
+    class Operations(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            seen.append(str(operation.overloadpacket).removeprefix("aten."))
+            if seen[-1].startswith("index") and isinstance(args[1], list):
+                masks = [index for index in args[1] if index is not None and index.dtype.itemsize == 1]
+                seen.extend("nonzero" for _ in masks)  # as they are applied
+            return operation(*args, **(kwargs or {}))
+
+    compute = kernels.load("torch")
+    exemplar, size = blobs(160, 150, 3), (200, 240)
+    assert any(level.grafts for level in transport.schedule(exemplar.shape[:2], size, (True, True), NORMAL))
+    steps = transport.solve(compute, exemplar, size, (True, True), 0, NORMAL, (None, None))
+    waits = {"_local_scalar_dense", "nonzero", "masked_select", "bincount", "unique", "equal", "allclose"}
+    with Operations():
+        for step in steps:
+            if step.fraction == 1:
+                break
+    assert step.level == 0
+    assert {"conv2d", "convolution"} & set(seen)
+    assert not waits & set(seen)
+
+
 def test_report(exemplar: np.ndarray) -> None:
     report = otsynth_core.tile(exemplar, size=Size(40, 32), seed=5, device="numpy").report()
     assert report["task"] == "tile"

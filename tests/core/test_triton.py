@@ -1,0 +1,66 @@
+"""The Triton kernels are compiled for GPUs that need not be there. What they compute, `test_kernels` tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+GPUS = {"A100": 80, "H100": 90}
+"""Compute capability of each."""
+FIELD = ["by", "bx", "best_to", "cy", "cx", "ny_to", "nx_to"]
+REALS = ["x", "minus_two_y", "bias", "psi", "score_to", "y", "grace", "cost_to", "e", "weight", "u"]
+LAUNCHES = {
+    "_nearest": [
+        {"BUT": but, "k": k, "K": K, "ROWS": 64, "COLUMNS": 64} for but in (0, 1) for k, K in ((16, 16), (20, 32))
+    ],
+    "_swept": [
+        {"DOWN": 1, "ACROSS": wraps, "DIRECTIONS": None, "TRIALS": 3, "k": k, "K": K, "BLOCK": 128}
+        for wraps, k, K in ((1, 16, 16), (0, 20, 32))
+    ],
+    "_voted": [{"DOWN": 1, "ACROSS": wraps, "SIDE": 5, "c": 3, "BLOCK": 128} for wraps in (0, 1)],
+}
+
+
+@pytest.mark.parametrize("gpu", GPUS)
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_compiles_without_spilling_registers(name: str, gpu: str) -> None:
+    pytest.importorskip("triton")
+    there = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    run = subprocess.run([sys.executable, "-m", __name__, name, gpu], env=there, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["0"] * len(LAUNCHES[name])
+
+
+def spilled(name: str, gpu: str) -> None:
+    """Writes how many bytes of the stack each variant takes."""
+    from triton import compile, knobs
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from otsynth_core.kernels import NEIGHBOURS, triton
+
+    kernel = getattr(triton, name)
+    for given in LAUNCHES[name]:
+        constants = {key: NEIGHBOURS if value is None else value for key, value in given.items()}
+        types = {key: "*i32" if key in FIELD else "*fp32" if key in REALS else "i32" for key in kernel.arg_names}
+        types |= {"least": "fp32"} if "least" in types else {}
+        types |= dict.fromkeys(constants, "constexpr")
+        aligned = {(n,): [["tt.divisibility", 16]] for n, kind in enumerate(types.values()) if kind.startswith("*")}
+        places = {(list(types).index(key),): value for key, value in constants.items()}
+        source = ASTSource(kernel, types, places, aligned)
+        compiled = compile(source, target=GPUTarget("cuda", GPUS[gpu], 32))
+        with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+            file.write(compiled.asm["cubin"])
+            file.flush()
+            dump = [knobs.nvidia.cuobjdump.path, "--dump-resource-usage", file.name]
+            usage = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+        sys.stdout.write(re.findall(r"STACK:(\d+)", usage)[-1] + "\n")
+
+
+if __name__ == "__main__":
+    spilled(*sys.argv[1:])
