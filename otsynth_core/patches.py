@@ -11,6 +11,8 @@ from numpy.lib.stride_tricks import as_strided
 
 SAMPLE = 3 * 2**19
 """Numbers in the sample of patches whose principal axes are taken: some 20000 patches of 5 px, colour."""
+PART = 2**17
+"""And how many of them are squared at a time."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ def basis(exemplar: np.ndarray, side: int, components: int, rng: np.random.Gener
     numbers = side * side * exemplar.shape[2]
     most = SAMPLE // numbers
     sample = blocks if eh * ew <= most else blocks[rng.integers(eh, size=most), rng.integers(ew, size=most)]
-    p = sample.reshape(-1, numbers).astype(np.float64)
-    mean = p.mean(0)
-    values, axes = np.linalg.eigh((p - mean).T @ (p - mean) / len(p))  # ascending
+    p = sample.reshape(-1, numbers)
+    mean = p.mean(0, np.float64)
+    parts = (part - mean for part in np.array_split(p, 1 + p.size // PART))
+    values, axes = np.linalg.eigh(sum(part.T @ part for part in parts) / len(p))  # ascending
     values, axes = values[::-1][:components], axes[:, ::-1][:, :components]
     deviations = np.sqrt(values.clip(0))  # rounding makes a variance of nothing negative
     return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), deviations)
