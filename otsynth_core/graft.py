@@ -32,6 +32,13 @@ TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""
 PORTION = 2**25
 """Pairs that are compared between two yields."""
+SETTLING = 5
+"""Most rounds of search after the last graft: joints have settled then, and in more, pieces grow together again."""
+
+
+def last(searches: int) -> int:
+    """Before which of so many rounds of search the squares of the second colour are grafted."""
+    return searches - min(SETTLING, searches // 2)
 
 
 def possible(exemplar: tuple[int, int], image: tuple[int, int]) -> bool:

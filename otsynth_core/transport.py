@@ -261,12 +261,12 @@ class _Stage:
         return likeness.of_image.on(self.kernels.array), Y
 
     def round(self, number: int, key: int) -> Generator[float, None, None]:
-        """One of the level's: first the ascents, then the searches, grafts before the first and half-way."""
+        """One of the level's: first the ascents, then the searches, with grafts before some of these."""
         number -= self.level.ascents
         if number < 0:
             yield from self.ascent()
             return
-        if self.level.grafts and number in (0, self.level.searches // 2):
+        if self.level.grafts and number in (0, graft.last(self.level.searches)):
             yield from self.graft(colour=int(number > 0))
         yield from self.search(key)
 

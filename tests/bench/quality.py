@@ -29,7 +29,19 @@ from otsynth_core.spec import Size
 from tests.bench import speed
 
 BARS = {"ratio": 1.6, "seam": 1.05, "sharp": (0.9, 1.1), "copied": 0.25}
-COLUMNS = ["seconds", "B/px", "distance", "floor", "ratio", "seam", "seam before", "roughest", "sharp", "copied"]
+COLUMNS = [
+    "seconds",
+    "B/px",
+    "distance",
+    "floor",
+    "ratio",
+    "seam",
+    "seam before",
+    "roughest",
+    "sharp",
+    "copied",
+    "itself",
+]
 
 
 def textures(folder: Path) -> dict[str, Path]:
@@ -96,6 +108,12 @@ def row(exemplar: np.ndarray, image: np.ndarray) -> dict:
         "sharp": figures["sharpness"],
         "copied": figures["copied"],
     }
+
+
+def repeats(exemplar: np.ndarray) -> float:
+    """What one half of an exemplar has copied of the other, the larger of both ways to halve it."""
+    given = Map.of(exemplar).compared()
+    return max(metrics.copied(*np.array_split(given, 2, axis)) for axis in (0, 1))
 
 
 def sheet(exemplar: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -174,7 +192,7 @@ def main() -> None:
         else:
             result, beyond = solved(exemplar, options.factor, **chosen)
             image, seconds, maker = result.image, sum(result.seconds), f"otsynth, {result.device} kernels"
-        figures = {**row(exemplar, image), "B/px": beyond, "seconds": seconds}
+        figures = {**row(exemplar, image), "itself": repeats(exemplar), "B/px": beyond, "seconds": seconds}
         rows.append(figures)
         digits = {"distance": 4, "floor": 4, "B/px": 0}
         cells = (f"{figures[column]:.{digits.get(column, 2)}f}" for column in COLUMNS)

@@ -3,7 +3,8 @@
     python tests/bench/speed.py EXEMPLAR.png [--sizes 256,512,1024,2048] [--rounds N] [--quality Q] [--sketch FILE.py]
 
 The exemplar (at least 512 px) is cropped to half of each size, at most 512 px. All contenders take turns, `--rounds`
-times; printed are the least time of each, its ratio to that of our fastest kernels on a processor, and time per pixel.
+times; printed are the least time of each, its ratio to that of our fastest kernels on a processor, time per pixel, and,
+of ours, the longest wait between two Steps: so long it can take until a cancelled one ends.
 Times hold neither the start of an interpreter nor, for G'MIC, that of a process that only reads and writes the images
 (it is timed and taken off). Ours hold everything from array to array. Where torch finds a GPU it takes part, and so do
 4096 and 8192 px if they are asked for.
@@ -34,6 +35,7 @@ from otsynth_core import files, kernels
 from otsynth_core.spec import DEVICES, InputError
 
 Contender = Callable[[np.ndarray, int], object]
+"""Makes a texture of so many pixels a side; those of ours return the longest time between two Steps."""
 
 
 def devices() -> list[str]:
@@ -48,8 +50,11 @@ def devices() -> list[str]:
 
 
 def ours(device: str, quality: str) -> Contender:
-    def run(exemplar: np.ndarray, side: int) -> None:
-        otsynth_core.tile(exemplar, size=(side, side), device=device, quality=quality)
+    def run(exemplar: np.ndarray, side: int) -> float:
+        times = [time.perf_counter()]
+        options = {"device": device, "quality": quality, "progress": lambda step: times.append(time.perf_counter())}
+        otsynth_core.tile(exemplar, size=(side, side), **options)  # type: ignore[arg-type]
+        return float(np.diff([*times, time.perf_counter()]).max())
 
     return run
 
@@ -65,10 +70,11 @@ def gmic(exemplar: np.ndarray, width: int, height: int | None = None, empty: boo
         return files.read(made).pixels
 
 
-def seconds(run: Callable[[], object]) -> float:
+def seconds(run: Callable[[], object]) -> tuple[float, object]:
+    """How long it takes, and what it returns."""
     start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    returned = run()
+    return time.perf_counter() - start, returned
 
 
 def sketch(path: Path) -> Contender:
@@ -105,7 +111,7 @@ def imports() -> list[str]:
         ),
     ]:
         command = [sys.executable, "-c", code]
-        least = min(seconds(partial(subprocess.run, command, cwd=root, check=True)) for _ in range(3))
+        least = min(seconds(partial(subprocess.run, command, cwd=root, check=True))[0] for _ in range(3))
         rows.append(f"| {what} | {least:.2f} |")
     return rows
 
@@ -134,22 +140,26 @@ def main() -> None:
     for device in devices():
         otsynth_core.tile(whole[:64, :64], size=(64, 64), device=device)  # compiles
     print(f"{options.quality}, {datetime.date.today()}, {platform.machine()}, {options.exemplar.name}\n")
-    print("| from | to | who | seconds | ratio | us per px |\n|---|---|---|---|---|---|")
+    print("| from | to | who | seconds | ratio | us per px | longest wait |\n|---|---|---|---|---|---|---|")
     for side in map(int, options.sizes.split(",")):
         half = min(side // 2, 512)
         exemplar = np.ascontiguousarray(whole[:half, :half])
         least = dict.fromkeys(contenders, float("inf"))
+        waits: dict[str, float] = {}
         for turn in range(options.rounds):
             for name, run in contenders.items():
                 if (name == "paper" and (side > 256 or turn)) or (name == "sketch" and side > 1024):
                     continue
-                took = seconds(partial(run, exemplar, side))
+                took, wait = seconds(partial(run, exemplar, side))
                 if name == "gmic":
-                    took -= seconds(partial(gmic, exemplar, side, empty=True))
+                    took -= seconds(partial(gmic, exemplar, side, empty=True))[0]
+                if isinstance(wait, float):
+                    waits[name] = max(waits.get(name, 0), wait)
                 least[name] = min(least[name], took)
         for name, took in least.items():
             if took < float("inf"):
-                cells = f"{took:.2f} | {took / least[first]:.2f} | {took / side**2 * 1e6:.2f}"
+                wait = f"{waits[name]:.2f}" if name in waits else ""
+                cells = f"{took:.2f} | {took / least[first]:.2f} | {took / side**2 * 1e6:.2f} | {wait}"
                 print(f"| {half} | {side} | {names[name]} | {cells} |", flush=True)
     print("\n| new interpreter that imports | seconds |\n|---|---|")
     print("\n".join(imports()))

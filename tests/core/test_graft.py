@@ -129,3 +129,10 @@ def large(field: np.ndarray) -> float:
     offset, reach = field - np.indices(field.shape[1:]), 20
     near = [np.roll(offset, (dy, dx), (1, 2)) for dy in (-reach, 0, reach) for dx in (-reach, 0, reach)]
     return float(np.all([(other == offset).all(0) for other in near], 0).mean())
+
+
+def test_joints_settle_after_the_last_graft_but_pieces_do_not_grow_together_again() -> None:
+    for searches in (2, 4, 5, 10, 20):
+        left = searches - graft.last(searches)
+        assert 0 < left <= graft.SETTLING
+        assert left in (searches // 2, graft.SETTLING)
