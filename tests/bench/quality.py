@@ -12,9 +12,11 @@ here, since otsynth does not read them yet.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import datetime
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,8 @@ def resident(peak: bool) -> float:
 
 
 def forget_peak() -> None:
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what the C library keeps of freed memory would hide what is taken anew
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
