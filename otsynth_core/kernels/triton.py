@@ -42,7 +42,7 @@ class TritonKernels(TorchKernels):
         score = torch.empty((parts, n), device=self.device)
         best = torch.empty((parts, n), device=self.device, dtype=torch.int32)
         B = torch.zeros((2, 1), device=self.device, dtype=torch.int32) if but is None else but.B.reshape(2, -1)
-        radius, least = (0, 0.0) if but is None else (but.radius, float(but.least))
+        radius, least = (0, 0.0) if but is None else (but.radius, but.least)
         _nearest[tiles, parts](
             x, (-2 * y).contiguous(), (y * y).sum(1) - p, p, B[0].contiguous(), B[1].contiguous(), score, best,
             n, m, share, Y.shape[1], radius, least,
@@ -147,6 +147,16 @@ def _offered(xs, y, psi, ny, nx, there, grace, ty, tx, cost, best, eh, ew, k: tl
 
 
 @triton.jit
+def _patch(row, column, fh, fw, reach, there, DOWN: tl.constexpr, ACROSS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Where in a field the patch is that has some row and column, `reach` outside at most, and whether there is one."""
+    if not DOWN:
+        there = there & (row >= 0) & (row < fh)
+    if not ACROSS:
+        there = there & (column >= 0) & (column < fw)
+    return (row + reach * fh) % fh * fw + (column + reach * fw) % fw, there
+
+
+@triton.jit
 def _offset(index, salt, r):  # type: ignore[no-untyped-def]
     """A number from [-r, r] hashed from an index: `kernels.hashed`, whose salt has been made from its key."""
     v = (index + salt).to(tl.uint32, bitcast=True)
@@ -171,18 +181,11 @@ def _swept(  # type: ignore[no-untyped-def]
     xs = tl.load(x + p[:, None].to(tl.int64) * k + t, mask=there[:, None] & (t < k), other=0.0)
     own_y, own_x = tl.load(cy + i, mask=there, other=0), tl.load(cx + i, mask=there, other=0)
     cost, best = tl.zeros((BLOCK,), tl.float32), tl.full((BLOCK,), float("inf"), tl.float32)
-    ty, tx, cost, best = _offered(
-        xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t
-    )  # fmt: skip
+    ty, tx, cost, best = _offered(xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t)
     let_off = tl.load(grace)
     for n in tl.static_range(4):
         dy, dx = reach * DIRECTIONS[n][0], reach * DIRECTIONS[n][1]
-        at_y, at_x, near = row - dy, column - dx, there
-        if not DOWN:
-            near = near & (at_y >= 0) & (at_y < fh)
-        if not ACROSS:
-            near = near & (at_x >= 0) & (at_x < fw)
-        at = (at_y + reach * fh) % fh * fw + (at_x + reach * fw) % fw
+        at, near = _patch(row - dy, column - dx, fh, fw, reach, there, DOWN, ACROSS)
         ny, nx = tl.load(cy + at, mask=near, other=0) + dy, tl.load(cx + at, mask=near, other=0) + dx
         ty, tx, cost, best = _offered(xs, y, psi, ny, nx, near, let_off, ty, tx, cost, best, eh, ew, k, t)
     for trial in tl.static_range(TRIALS):
@@ -210,12 +213,7 @@ def _voted(  # type: ignore[no-untyped-def]
     total, weights = tl.zeros((BLOCK,), tl.float32), tl.zeros((BLOCK,), tl.float32)
     for dy in tl.static_range(SIDE):
         for dx in tl.static_range(SIDE):
-            at_y, at_x, votes = row - dy, column - dx, there
-            if not DOWN:
-                votes = votes & (at_y >= 0) & (at_y < fh)
-            if not ACROSS:
-                votes = votes & (at_x >= 0) & (at_x < fw)
-            at = (at_y + SIDE * fh) % fh * fw + (at_x + SIDE * fw) % fw
+            at, votes = _patch(row - dy, column - dx, fh, fw, SIDE, there, DOWN, ACROSS)
             w = tl.load(weight + at, mask=votes, other=0.0)
             j = (tl.load(cy + at, mask=votes, other=0) + dy) * ew + tl.load(cx + at, mask=votes, other=0) + dx
             total += w * tl.load(e + j.to(tl.int64) * c + channel, mask=votes, other=0.0)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import pytest
 
@@ -14,15 +15,10 @@ GPUS = {"A100": 80, "H100": 90}
 """Compute capability of each."""
 FIELD = ["by", "bx", "best_to", "cy", "cx", "ny_to", "nx_to"]
 REALS = ["x", "minus_two_y", "bias", "psi", "score_to", "y", "grace", "cost_to", "e", "weight", "u"]
-LAUNCHES = {
-    "_nearest": [
-        {"BUT": but, "k": k, "K": K, "ROWS": 64, "COLUMNS": 64} for but in (0, 1) for k, K in ((16, 16), (20, 32))
-    ],
-    "_swept": [
-        {"DOWN": 1, "ACROSS": wraps, "DIRECTIONS": None, "TRIALS": 3, "k": k, "K": K, "BLOCK": 128}
-        for wraps, k, K in ((1, 16, 16), (0, 20, 32))
-    ],
-    "_voted": [{"DOWN": 1, "ACROSS": wraps, "SIDE": 5, "c": 3, "BLOCK": 128} for wraps in (0, 1)],
+LAUNCHES: dict[str, list[dict[str, Any]]] = {
+    "_nearest": [{"BUT": but, "k": k} for but in (0, 1) for k in (16, 20)],
+    "_swept": [{"DOWN": 1, "ACROSS": wraps, "TRIALS": 3, "k": k} for wraps, k in ((1, 16), (0, 20))],
+    "_voted": [{"DOWN": 1, "ACROSS": wraps, "c": 3} for wraps in (0, 1)],
 }
 
 
@@ -42,11 +38,15 @@ def spilled(name: str, gpu: str) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
+    from otsynth_core import transport
     from otsynth_core.kernels import NEIGHBOURS, triton
 
     kernel = getattr(triton, name)
+    always = {"DIRECTIONS": NEIGHBOURS, "SIDE": transport.SIDE}
+    always |= {key: getattr(triton, key) for key in ("ROWS", "COLUMNS", "BLOCK")}
     for given in LAUNCHES[name]:
-        constants = {key: NEIGHBOURS if value is None else value for key, value in given.items()}
+        constants = {**always, **given, "K": triton._padded(given.get("k", 0))}
+        constants = {key: value for key, value in constants.items() if key in kernel.arg_names}
         types = {key: "*i32" if key in FIELD else "*fp32" if key in REALS else "i32" for key in kernel.arg_names}
         types |= {"least": "fp32"} if "least" in types else {}
         types |= dict.fromkeys(constants, "constexpr")
