@@ -7,7 +7,8 @@ position p are then compared with those of the exemplar at position q by their p
     |x_i - y_j|^2 + 4 a^2 sin^2(pi (p / T' - q / T)),
 
 which is the squared distance of a (cos 2 pi p / T', sin 2 pi p / T') to the same of q and T: two more numbers of the
-descriptor. T' is T, or near it where the result wraps and its side is no multiple of T.
+descriptor. T' is T, or near it where the result wraps and its side is no multiple of T. Where that is more than a pixel
+over the side, the exemplar is stretched by T' / T before anything else: copies of a structure that does not fit tear.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ HIGH, RISE = 0.35, 0.3
 """How high a peak of R must stand, and how far above the least R before it, to be taken for a period."""
 AS_GOOD = 0.85
 """A shorter period is preferred whose peak is at least this share of the highest."""
+MOST = 0.15
+"""How much an exemplar is stretched at most, so that its periods fit."""
+LOBES = 8
+"""Zeros on either side of the kernel that stretches."""
 AMPLITUDE = 0.4
 """a^2 as a share of the descriptors' variance."""
 
@@ -64,6 +69,15 @@ def lengths(periods: Periods) -> tuple[float | None, float | None]:
     return down, across
 
 
+def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
+    """The periods of an exemplar once it is stretched."""
+    down, across = (
+        None if period is None else Period(period.length * ratio, period.evidence)
+        for period, ratio in zip(periods, ratios, strict=True)
+    )
+    return down, across
+
+
 def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float | None, float | None]:
     """The lengths with which a result of size (height, width) repeats: where it wraps, a whole number of times."""
     down, across = (
@@ -71,6 +85,41 @@ def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> 
         for period, side, wraps in zip(periods, size, wrap, strict=True)
     )
     return down, across
+
+
+def stretches(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float, float]:
+    """T' / T, down and across; 1 where T fits the side to a pixel, and where that would be more than `MOST`."""
+    ratios = []
+    for side, T, fit in zip(size, lengths(periods), fitted(periods, size, wrap), strict=True):
+        asked = T is not None and fit is not None and abs(fit - T) * side > fit and abs(fit / T - 1) <= MOST
+        ratios.append(fit / T if asked else 1.0)  # type: ignore[operator]
+    return ratios[0], ratios[1]
+
+
+def nearest(n: int, ratio: float) -> np.ndarray:
+    """Which of n rows stands at each of the round(ratio n) that they are stretched to."""
+    return ((np.arange(round(n * ratio)) + 0.5) / ratio).astype(np.int32).clip(0, n - 1)
+
+
+def stretched(planes: np.ndarray, ratios: tuple[float, float]) -> np.ndarray:
+    """Planes (H, W, C) resampled to round(ratio side) down and across, as sharp as they were; borders are mirrored.
+
+    A sinc of `LOBES` lobes under the root of a parabola; values stay between the least and the greatest of a plane.
+    """
+    least, most = planes.min((0, 1)), planes.max((0, 1))
+    for ratio in ratios:
+        if ratio != 1:
+            n = len(planes)
+            at = (np.arange(round(n * ratio)) + 0.5) / ratio - 0.5
+            taps = np.floor(at).astype(int)[:, None] + np.arange(1 - LOBES, LOBES + 1)
+            t = taps - at[:, None]
+            weights = np.sinc(t) * np.sqrt(1 - (t / (LOBES + 0.5)) ** 2)
+            weights = (weights / weights.sum(1, keepdims=True)).astype(planes.dtype)
+            rows = np.pad(np.arange(n), LOBES + 1, mode="symmetric")[taps + LOBES + 1]
+            pairs = zip(weights.T, rows.T, strict=True)
+            planes = sum(weight[:, None, None] * planes[row] for weight, row in pairs).clip(least, most)
+        planes = planes.swapaxes(0, 1)
+    return np.ascontiguousarray(planes)
 
 
 def phases(

@@ -29,18 +29,22 @@ def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Period
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
     size = (request.size.height, request.size.width)
+    ratios = period.stretches(periods, size, wrap)
+    rows, columns = (period.nearest(*pair) for pair in zip(source.pixels.shape, ratios, strict=False))
+    planes, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
     effort = transport.EFFORTS[request.quality]
     retreats: list[str] = []
     device, memory = request.device, request.memory
     while True:
         compute = kernels.load(device, request.threads, memory)
         try:
-            solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, periods)
+            solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, fit)
             parts = []
-            for planes_of_rows in transport.render(compute, solution, source.rendered()):
+            for planes_of_rows in transport.render(compute, solution, source.rendered()[np.ix_(rows, columns)]):
                 parts.append(source.restored(planes_of_rows))
                 yield solution.last
             image, field = np.concatenate(parts), compute.numpy(solution.field)
+            field = np.stack([rows[field[0]], columns[field[1]]])
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
                 raise
@@ -53,4 +57,4 @@ def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Period
             else:
                 raise
         else:
-            return Result(request, image, field, compute.name, solution.seconds, periods, tuple(retreats))
+            return Result(request, image, field, compute.name, solution.seconds, periods, ratios, tuple(retreats))

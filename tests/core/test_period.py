@@ -81,11 +81,49 @@ def test_tile_keeps_a_grid_in_step() -> None:
     assert max(metrics.seam(result.image, axis) for axis in (0, 1)) < 1.1
 
 
-def test_a_size_that_is_given_is_kept() -> None:
+def test_a_size_that_is_given_is_kept_and_the_grid_stretched() -> None:
+    """The lines stand at whole periods of a size that they did not fit."""
     exemplar = grid(100, 110, 24, 31)
-    result = otsynth_core.tile(exemplar, size=(110, 100), device="numpy")
-    assert result.image.shape[:2] == (100, 110)
-    assert result.report()["fits"] == [124, 96]
+    result = otsynth_core.tile(exemplar, size=(134, 104), device="numpy")
+    assert result.image.shape[:2] == (104, 134)
+    report = result.report()
+    assert report["fits"] == [124, 96]
+    assert report["stretch"] == pytest.approx([134 / 4 / 31, 104 / 4 / 24], rel=0.005)
+    for axis, T in ((0, 104 / 4), (1, 134 / 4)):
+        profile = result.image.mean((1 - axis, 2))
+        lines = np.flatnonzero(profile < profile.min() + 0.15)
+        off = np.angle(np.exp(2j * np.pi * lines / T)) / (2 * np.pi) * T
+        assert len(lines) >= 4
+        assert np.ptp(off) <= 3
+    fh, fw = result.field.shape[1:]
+    assert result.field.dtype == np.int32
+    assert result.field.reshape(2, fh * fw).max(1) == pytest.approx([100, 110], abs=8)
+
+
+def test_nothing_is_stretched_without_need() -> None:
+    down, across = Period(24, 1), Period(30, 1)
+    assert period.stretches((down, across), (104, 134), (True, True)) == pytest.approx((104 / 96, 134 / 120))
+    assert period.stretches((down, None), (104, 134), (False, True)) == (1, 1)  # does not wrap; does not repeat
+    assert period.stretches((down, across), (97, 121), (True, True)) == (1, 1)  # within a pixel
+    assert period.stretches((down, across), (30, 20), (True, True)) == (1, 1)  # by more than it would stand
+    u = blobs(30, 40, 3)
+    np.testing.assert_array_equal(period.stretched(u, (1, 1)), u)
+    np.testing.assert_array_equal(period.nearest(5, 1), np.arange(5))
+    np.testing.assert_array_equal(period.nearest(5, 1.2), [0, 1, 2, 2, 3, 4])
+
+
+@pytest.mark.parametrize("ratio", [0.9, 1.04, 1.1])
+def test_stretching_keeps_waves_of_three_pixels(ratio: float) -> None:
+    """A sinusoid stays one, longer by the ratio, up to near the shortest that pixels can show."""
+
+    def wave(n: int, T: float) -> np.ndarray:
+        return np.cos(2 * np.pi * (np.arange(n) + 0.5) / T).astype(np.float32)
+
+    n = round(120 * ratio)
+    got = period.stretched(wave(120, 3.3)[:, None, None] * np.ones((1, 30, 2), np.float32), (ratio, ratio))
+    assert got.shape == (n, round(30 * ratio), 2)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got[10:-10, 0, 1], wave(n, 3.3 * ratio)[10:-10], atol=0.05)
 
 
 def test_snap_needs_a_period(exemplar: np.ndarray) -> None:
