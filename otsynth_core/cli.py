@@ -1,4 +1,4 @@
-"""The shell's verbs: tile and synthesize. Exit code 0 done, 2 wrong arguments or input, 1 failed or cancelled."""
+"""The shell's verbs: tile, synthesize, render. Exit code 0 done, 2 wrong arguments or input, 1 failed or cancelled."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from . import files, metrics, tasks
-from .maps import Map
-from .spec import SNAP, TASKS, InputError, Request, Size, Tile
+import numpy as np
+
+from . import files, kernels, metrics, tasks
+from .maps import Map, MapSet
+from .roles import ROLES, guessed
+from .spec import SNAP, TASKS, InputError, Request, Size, Tile, to_json
+from .tasks import Field, render
 from .transport import Step
 
 BAR = 30
+RENDER = "render"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,8 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, kind in TASKS.items():
         summary = (kind.__doc__ or "").partition("\n")[0]
         verb = verbs.add_parser(name, help=summary, description=summary)
-        verb.add_argument("exemplar", type=Path, metavar="EXEMPLAR", help="image to start from, PNG or JPEG")
-        verb.add_argument("-o", dest="out", type=Path, metavar="OUT", required=True, help="image to write")
+        _common(verb)
         for option in fields(kind):
             parsers: dict[str, Callable[[str], object]] = {
                 "size": (lambda text: text if text == SNAP else Size.parse(text)) if kind is Tile else Size.parse,
@@ -84,8 +88,26 @@ def _parser() -> argparse.ArgumentParser:
                 help=option.metadata["help"],
             )
         verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
-        verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
+        verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
+    summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
+    verb = verbs.add_parser(RENDER, help=summary, description=summary)
+    verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
+    _common(verb)
+    verb.set_defaults(report=None, save_field=None, weight=None, device="auto", threads=None, memory=None)
     return parser
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    """What every verb takes."""
+    verb.add_argument(
+        "exemplar", type=Path, nargs="*", metavar="EXEMPLAR", help="image, maps of a material or a folder"
+    )
+    verb.add_argument("-o", dest="out", metavar="OUT", required=True, help="image or, of several, folder")
+    verb.add_argument("--maps", type=_pairs(Path), metavar="ROLE=FILE,...", help=f"roles: {', '.join(ROLES)}")
+    verb.add_argument(
+        "--weight", type=_pairs(float), metavar="ROLE=W,...", help="how much maps weigh in the comparison"
+    )
+    verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def _parsed(parse: Callable[[str], object], name: str) -> Callable[[str], object]:
@@ -102,32 +124,132 @@ def _parsed(parse: Callable[[str], object], name: str) -> Callable[[str], object
     return value
 
 
+def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, object]]]:
+    """Parses ``role=value,role=value``."""
+
+    def pairs(text: str) -> list[tuple[str, object]]:
+        made = []
+        for part in text.split(","):
+            role, given, value = part.partition("=")
+            if not given or role not in (*ROLES, "colour"):
+                raise argparse.ArgumentTypeError(f"{part!r}: write ROLE=..., of the roles {', '.join(ROLES)}")
+            try:
+                made.append((role, parse(value)))
+            except ValueError:
+                raise argparse.ArgumentTypeError(f"{part!r}: a number is wanted after {role}=") from None
+        return made
+
+    return pairs
+
+
 def _run(options: argparse.Namespace) -> None:
-    request = _request(options)
-    picture = files.read(options.exemplar)
-    files.check_target(options.out, picture.pixels.shape[2])
-    if options.report:
-        files.check_folder(options.report)
-        if options.report.resolve() == options.out.resolve():
-            raise InputError(f"{options.report}: is the name of the image as well; choose another for the report")
-    for path in filter(None, (options.out, options.report)):
-        if path.exists() and path.samefile(options.exemplar):
+    pictures, maps = _given(options)
+    targets = _targets(options, list(pictures))
+    for path, target in targets.items():
+        later = target.parent == Path(options.out) and not target.parent.exists()  # a folder that is to be made
+        files.check_target(target.parent.with_name(target.name) if later else target, pictures[path])
+    notes = [path for path in (options.report, options.save_field) if path]
+    for path in notes:
+        files.check_folder(path)
+    for path in (*targets.values(), *notes):
+        if [*targets.values(), *notes].count(path) > 1:
+            what = "report" if path == options.report else "field" if path == options.save_field else "image"
+            raise InputError(f"{path}: would be written twice; choose another for the {what}")
+        if path.exists() and any(path.samefile(source) for source in pictures):
             raise InputError(f"{path}: would overwrite the exemplar; choose another name")
-    result = tasks.finished(tasks.steps(request, picture.pixels), None if options.quiet else _bar)
+    show = None if options.quiet else _Bar()
+    if options.task == RENDER:
+        field = Field.load(options.field)
+        compute = kernels.load(options.device, options.threads, options.memory)
+        images, told = tasks.finished(render.steps(field, maps, compute), None), f"on {compute.name}"
+        about: dict[str, object] = {"task": RENDER, "field": str(options.field)}
+    else:
+        request = _request(options)
+        result = tasks.finished(tasks.steps(request, maps), show)
+        images, about = result.images, to_json(request)
+        told = f"on {result.device} in {sum(result.seconds):.1f} s"
+        own, size = maps.lead.size[::-1], result.image.shape[1::-1]
+        if request.size in (None, SNAP) and size != own:
+            told = f"{Size(*own)} changed so that whole periods fit, {told}"
+        for warning in result.report()["warnings"]:
+            _tell(sys.stderr, f"otsynth: {warning}\n")
     report: dict[str, object] = {}
     if options.report:
-        made, wanted = (Map.of(image).pixels for image in (result.image, picture.pixels))
-        figures = {name: value if isfinite(value) else None for name, value in metrics.measure(made, wanted).items()}
-        report = {"exemplar": str(options.exemplar), **result.report(), **figures}
-    files.write(options.out, files.Picture(result.image, picture.attributes))
+        report = {"exemplar": [str(path) for path in pictures], **result.report()}
+        for one in report["maps"]:  # type: ignore[attr-defined]
+            given = maps.maps[one["name"]]
+            figures = metrics.measure(*(Map(image, given.role).pixels for image in (images[one["name"]], given.image)))
+            one.update({name: value if isfinite(value) else None for name, value in figures.items()})
+        if len(pictures) == 1:
+            report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
+    made = {target: _made(pictures[path], images[str(path)], about) for path, target in targets.items()}
+    for folder in {target.parent for target in made}:
+        folder.mkdir(exist_ok=True)
+    files.write_all(made)
+    if options.save_field:
+        with files.replaced(options.save_field) as part:
+            result.field.save(part)
     if options.report:
         with files.replaced(options.report) as part:
             part.write_text(json.dumps(report, indent=2) + "\n")
     if not options.quiet:
-        size = Size(result.image.shape[1], result.image.shape[0])
-        own = Size(picture.pixels.shape[1], picture.pixels.shape[0])
-        fitted = f", {own} changed so that whole periods fit" if request.size in (None, SNAP) and size != own else ""
-        _tell(sys.stdout, f"{options.out}: {size}{fitted}, on {result.device} in {sum(result.seconds):.1f} s\n")
+        for target, picture in made.items():
+            size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
+            _tell(sys.stdout, f"{target}: {size}, {told}\n")
+
+
+def _made(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
+    """The result as it is written: with what its exemplar's file says, and how it came about."""
+    attributes = {**source.attributes, "Software": "otsynth", "ImageDescription": json.dumps(about)}
+    return replace(source, pixels=image, attributes=attributes)
+
+
+def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapSet]:
+    """The pictures by their files, and the maps by the files' names."""
+    roles = {path: "color" if role == "colour" else role for role, path in options.maps or []}
+    paths = [file for path in options.exemplar for file in _files(path)]
+    for path in paths:
+        roles.setdefault(path, "")
+    if not roles:
+        raise InputError("no exemplar was given: name an image, several maps of a material or their folder")
+    pictures = {path: files.read(path) for path in roles}
+    weights, maps = dict(options.weight or []), {}
+    for path, role in roles.items():
+        picture, among = pictures[path], len(roles) > 1
+        role = role or guessed(path.name, among) or ("other" if among else "color")
+        maps[str(path)] = Map(picture.pixels, role, picture.linear, picture.associated, weights.get(role))
+    unused = set(weights) - {one.role for one in maps.values()}
+    if unused:
+        raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
+    return pictures, MapSet.of(maps)
+
+
+def _files(path: Path) -> list[Path]:
+    """A file itself; of a folder the images whose names tell a role, or its only image."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
+    telling = [p for p in found if guessed(p.name, among=True)]
+    if not telling and len(found) != 1:
+        count = f"holds {len(found)} images and no name tells a role" if found else "is a folder without images"
+        raise InputError(f"{path}: {count}; name the maps, --maps color=FILE,normal=FILE")
+    return telling or found
+
+
+def _targets(options: argparse.Namespace, paths: list[Path]) -> dict[Path, Path]:
+    """Where each result goes: to OUT, or into it under the exemplar's name and the task's."""
+    out, alone = Path(options.out), len(paths) == 1 and not any(path.is_dir() for path in options.exemplar)
+    if alone and not out.is_dir() and not options.out.endswith(("/", os.sep)):
+        return {paths[0]: out}
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; several maps go into a folder")
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: its folder does not exist; make {out.parent} first")
+    names = [f"{path.stem}_{options.task}{path.suffix}" for path in paths]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled:
+        raise InputError(f"{out / doubled}: would be written twice; rename one of the maps")
+    return {path: out / name for path, name in zip(paths, names, strict=True)}
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -135,12 +257,20 @@ def _request(options: argparse.Namespace) -> Request:
     return kind(**{option.name: getattr(options, option.name) for option in fields(kind)})
 
 
-def _bar(step: Step) -> None:
+class _Bar:
     """A progress bar on stderr: one line that is rewritten on a terminal, one line a level elsewhere."""
-    done = round(step.fraction * BAR)
-    text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
-    level_done = step.round == step.rounds
-    if sys.stderr is not None and sys.stderr.isatty():
-        _tell(sys.stderr, "\r" + text + ("\n" if level_done and step.level == 0 else ""))
-    elif level_done:
-        _tell(sys.stderr, text + "\n")
+
+    told = ""
+
+    def __call__(self, step: Step) -> None:
+        done = round(step.fraction * BAR)
+        text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
+        level_done = step.round == step.rounds
+        if text == self.told:
+            return
+        if sys.stderr is not None and sys.stderr.isatty():
+            _tell(sys.stderr, "\r" + text + ("\n" if level_done and step.level == 0 else ""))
+            self.told = text if level_done else ""
+        elif level_done:
+            _tell(sys.stderr, text + "\n")
+            self.told = text

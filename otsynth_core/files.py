@@ -1,4 +1,4 @@
-"""The only place that knows image file formats, through OpenImageIO. For now: PNG and JPEG with 8 bits a channel."""
+"""The only place that knows image file formats, through OpenImageIO: one library that reads and writes them all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,21 +15,52 @@ import numpy as np
 
 from .spec import InputError
 
-WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-KEPT = ("ICCProfile", "XResolution", "YResolution", "ResolutionUnit")
+
+@dataclass(frozen=True)
+class Format:
+    """What a kind of file holds."""
+
+    suffixes: tuple[str, ...]
+    types: tuple[str, ...]  # NumPy's names
+    channels: tuple[int, ...] = (1, 2, 3, 4)
+    settings: tuple[tuple[str, object], ...] = ()
+    described: bool = True  # whether there is room for words
+
+
+FORMATS = {
+    "PNG": Format((".png",), ("uint8", "uint16")),
+    # half the colour resolution would blur small coloured things
+    "JPEG": Format((".jpg", ".jpeg"), ("uint8",), (1, 3), (("Compression", "jpeg:95"), ("jpeg:subsampling", "4:4:4"))),
+    "TIFF": Format((".tif", ".tiff"), ("uint8", "uint16", "float32")),
+    "OPENEXR": Format((".exr",), ("float16", "float32")),
+    "TARGA": Format((".tga",), ("uint8",), described=False),
+    "WEBP": Format((".webp",), ("uint8",), (3, 4), (("Compression", "lossless:100"),)),
+    "HDR": Format((".hdr",), ("float32",), (3,)),
+    "BMP": Format((".bmp",), ("uint8",), (1, 3, 4)),
+}
+SUFFIXES = tuple(suffix for format in FORMATS.values() for suffix in format.suffixes)
+TYPES = {"uint8": "uint8", "uint16": "uint16", "half": "float16", "float": "float32"}
+"""OpenImageIO's names of values and NumPy's."""
+KEPT = ("ICCProfile", "XResolution", "YResolution", "ResolutionUnit", "oiio:ColorSpace", "chromaticities")
 """What a result inherits from its exemplar's file: without its profile a picture changes colour."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """uint8 (H, W, C) with straight alpha, and the file's attributes that a result inherits."""
+    """Values as the file has them, (H, W, C) of uint8, uint16, float16 or float32, and what a result inherits.
+
+    Alpha is straight; in an OpenEXR file, as that is, colour is `associated`: multiplied by it. `linear`: not encoded.
+    """
 
     pixels: np.ndarray
     attributes: dict[str, object] = field(default_factory=dict)
+    linear: bool = False
+    associated: bool = False
+    names: tuple[str, ...] = ()  # of channels, where the file has its own
 
 
 def read(path: str | Path) -> Picture:
-    """The image in a PNG or JPEG file. Raises InputError for what is not one, is broken or has other depths."""
+    """The image in a file. Raises InputError for what is not one, is broken or cannot be kept as it is."""
     import OpenImageIO as oiio
 
     path = Path(path)
@@ -45,25 +76,37 @@ def read(path: str | Path) -> Picture:
         source = oiio.ImageInput.open(os.fsencode(path).decode("utf-8", "replace"), straight)
     if source is None:
         oiio.geterror()
-        raise InputError(f"{path}: is not an image that can be read; PNG or JPEG is wanted")
+        raise InputError(f"{path}: is not an image that can be read; one of {_endings()} is wanted")
     with contextlib.closing(source):
         spec = source.spec()
         kind = source.format_name().upper()
-        if kind not in WRITABLE.values():
-            raise InputError(f"{path}: is a {kind} file; PNG or JPEG is wanted: convert it first")
-        if spec.format != "uint8":
-            raise InputError(f"{path}: has {spec.format} values; 8 bits a channel are wanted: convert it first")
+        if kind not in FORMATS:
+            raise InputError(f"{path}: is a {kind} file; one of {_endings()} is wanted: convert it first")
+        named = TYPES.get(str(spec.format))
+        if named not in FORMATS[kind].types and (kind, named) != ("TIFF", "float16"):
+            raise InputError(f"{path}: has {spec.format} values, which are not known: convert it to 8 or 16 bits first")
         if spec.nchannels > 4:
             raise InputError(f"{path}: has {spec.nchannels} channels; 1 to 4 are wanted")
+        if "CMYK" in (spec.get_string_attribute("jpeg:ColorSpace"), spec.get_string_attribute("tiff:ColorSpace")):
+            raise InputError(f"{path}: is in CMYK; convert it to RGB first")
+        if spec.depth > 1 or spec.deep:
+            raise InputError(f"{path}: is a volume or has deep samples; a flat image is wanted")
         with _hushed():
-            pixels = source.read_image("uint8")
+            pixels = source.read_image(str(spec.format))
         if pixels is None or source.has_error:
             reason = source.geterror().strip().splitlines()
             raise InputError(f"{path}: is truncated or broken ({reason[0] if reason else 'no pixels'})")
         turned = spec.get_int_attribute("Orientation", 1)
         attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
+        names = tuple(spec.channelnames) if kind == "OPENEXR" else ()
     pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)
-    return Picture(_upright(pixels, turned), attributes)
+    floats = pixels.dtype.kind == "f"
+    associated = kind == "OPENEXR" and spec.nchannels in (2, 4)
+    return Picture(_upright(pixels, turned), attributes, floats, associated, names)
+
+
+def _endings() -> str:
+    return ", ".join(format.suffixes[0] for format in FORMATS.values())
 
 
 @contextlib.contextmanager
@@ -91,15 +134,30 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if right else 1])
 
 
-def check_target(path: str | Path, channels: int) -> None:
-    """Raises InputError now if an image of so many channels could not be written there later."""
+def check_target(path: str | Path, picture: Picture) -> None:
+    """Raises InputError now if an image like this one could not be written there later."""
     path = Path(path)
     check_folder(path)
-    kind = WRITABLE.get(path.suffix.lower())
-    if kind is None:
-        raise InputError(f"{path}: cannot tell the format; name it .png or .jpg")
-    if kind == "JPEG" and channels in (2, 4):
-        raise InputError(f"{path}: JPEG holds no alpha and the exemplar has it; name it .png")
+    name, kind = _format(path)
+    found, channels = str(picture.pixels.dtype), picture.pixels.shape[2]
+    if channels not in kind.channels:
+        wanted = "no alpha and the exemplar has it" if channels in (2, 4) else f"no {channels} channel image"
+        others = (
+            format.suffixes[0] for format in FORMATS.values() if channels in format.channels and found in format.types
+        )
+        raise InputError(f"{path}: {name} holds {wanted}; name it {' or '.join(others)}")
+    if found not in kind.types:
+        fit = (
+            format.suffixes[0] for format in FORMATS.values() if found in format.types and channels in format.channels
+        )
+        raise InputError(f"{path}: {name} holds no {found} values as the exemplar has; name it {' or '.join(fit)}")
+
+
+def _format(path: Path) -> tuple[str, Format]:
+    for name, kind in FORMATS.items():
+        if path.suffix.lower() in kind.suffixes:
+            return name, kind
+    raise InputError(f"{path}: cannot tell the format; name it one of {_endings()}")
 
 
 def check_folder(path: Path) -> None:
@@ -118,35 +176,52 @@ def check_folder(path: Path) -> None:
 
 
 def write(path: str | Path, picture: Picture) -> None:
-    """The picture as PNG or JPEG, by the name's ending: a whole new file or, on an error, what stood there before."""
+    """The picture in the format of the name's ending: a whole new file or, on an error, what stood there before."""
+    write_all({Path(path): picture})
+
+
+def write_all(pictures: Mapping[Path, Picture]) -> None:
+    """All of some pictures, or none: they take their places once the last is written."""
+    for path, picture in pictures.items():
+        check_target(path, picture)
+    for folder in {path.parent for path in pictures}:
+        size = sum(picture.pixels.nbytes for path, picture in pictures.items() if path.parent == folder)
+        if shutil.disk_usage(folder).free < size:  # asked before: the JPEG library ends the program on a full disk
+            raise OSError(f"{folder}: nothing could be written there, the disk is full")
+    with contextlib.ExitStack() as parts:
+        for path, picture in pictures.items():
+            _write(path, parts.enter_context(replaced(path)), picture)
+
+
+def _write(path: Path, part: Path, picture: Picture) -> None:
     import OpenImageIO as oiio
 
-    path = Path(path)
-    check_target(path, picture.pixels.shape[2])
     height, width, channels = picture.pixels.shape
-    spec = oiio.ImageSpec(width, height, channels, "uint8")
+    name = {ours: theirs for theirs, ours in TYPES.items()}[str(picture.pixels.dtype)]
+    spec = oiio.ImageSpec(width, height, channels, name)
+    if picture.names:
+        spec.channelnames = picture.names
     if channels in (2, 4):
         spec.alpha_channel = channels - 1
-    spec.attribute("oiio:UnassociatedAlpha", 1)
-    if WRITABLE[path.suffix.lower()] == "JPEG":
-        spec.attribute("Compression", "jpeg:95")
-        spec.attribute("jpeg:subsampling", "4:4:4")  # half the colour resolution would blur small coloured things
-    for name, value in picture.attributes.items():
-        spec.attribute(name, *((oiio.TypeDesc(f"uint8[{len(value)}]"), value) if name == "ICCProfile" else (value,)))  # type: ignore[arg-type]
-    free = shutil.disk_usage(path.parent).free
-    if free < picture.pixels.nbytes:  # asked before, since the JPEG library ends the program on a full disk
-        raise OSError(f"{path}: could not be written, the disk is full")
-    with replaced(path) as part:
-        target = oiio.ImageOutput.create(str(part))
-        written = target.open(str(part), spec) and target.write_image(np.ascontiguousarray(picture.pixels))
-        if not (target.close() and written):
-            raise OSError(f"{path}: could not be written ({target.geterror().strip() or 'unknown reason'})")
-        try:
-            again = read(part).pixels  # the PNG library says nothing of a disk that is full
-        except InputError:
-            raise OSError(f"{path}: could not be written whole; is the disk full?") from None
-        if again.shape != picture.pixels.shape:
-            raise OSError(f"{path}: was written as {again.shape}, not {picture.pixels.shape}")
+    if not picture.associated:
+        spec.attribute("oiio:UnassociatedAlpha", 1)
+    kind = _format(path)[1]
+    for setting, value in (*kind.settings, *picture.attributes.items()):
+        if setting == "ImageDescription" and not kind.described:
+            continue
+        typed = isinstance(value, np.ndarray) or setting == "ICCProfile"
+        stored = f"{'uint8' if setting == 'ICCProfile' else 'float'}[{len(value)}]" if typed else ""  # type: ignore[arg-type]
+        spec.attribute(setting, *((oiio.TypeDesc(stored), value) if typed else (value,)))
+    target = oiio.ImageOutput.create(str(part))
+    written = target.open(str(part), spec) and target.write_image(np.ascontiguousarray(picture.pixels))
+    if not (target.close() and written):
+        raise OSError(f"{path}: could not be written ({target.geterror().strip() or 'unknown reason'})")
+    try:
+        again = read(part).pixels  # the PNG library says nothing of a disk that is full
+    except InputError:
+        raise OSError(f"{path}: could not be written whole; is the disk full?") from None
+    if again.shape != picture.pixels.shape:
+        raise OSError(f"{path}: was written as {again.shape}, not {picture.pixels.shape}")
 
 
 @contextlib.contextmanager

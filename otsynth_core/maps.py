@@ -1,78 +1,276 @@
-"""A map: one image of a material, how it is encoded for comparing patches, and how it is put together again."""
+"""The maps of a material: images that lie on one another, what each is of, how it is compared and how put together.
+
+All share one correspondence field. For it their planes are laid side by side as one picture with many channels, at the
+work size, each map's spread made its weight times that of the first. Every map is then put together from its own pixels
+at its own size: colour with alpha premultiplied, normals as vectors that end up with length 1, ids by most votes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from .roles import ROLES, guessed
 from .spec import InputError
+
+WORK = 4096
+"""Longest side, in pixels, of the exemplar at the size that the field is solved at; larger ones are halved."""
+SPREAD = 1 / 64
+"""Least standard deviation that a map's is taken for: the grain of a map that is nearly flat is not blown up."""
+IDS = 256
+"""Most different values of a map of ids."""
+NOT_UNIT = 0.1
+"""How far the mean length of a normal map's vectors may be from 1."""
 
 
 @dataclass(frozen=True)
 class Map:
-    """Pixels as they are stored (straight alpha, encoded colour), and what the caller's array looked like.
+    """One image, as it is stored: straight alpha, encoded colour unless `linear`, rows from the top.
 
-    pixels: float32 (H, W, C), 8-bit values divided by 255. C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    image: (H, W) or (H, W, 1 to 4) of uint8, uint16 or finite floats. role: one of `roles.ROLES`. linear: colour is in
+    light's own units, of any range. associated: colour is multiplied by its alpha. weight: beside other maps, 0 where
+    it only follows; None for the role's own.
     """
 
-    pixels: np.ndarray
-    dtype: np.dtype
-    shape: tuple[int, ...]
+    image: np.ndarray
+    role: str = "color"
+    linear: bool = False
+    associated: bool = False
+    weight: float | None = None
 
     @classmethod
-    def of(cls, image: np.ndarray) -> Map:
-        """The map for an array (H, W) or (H, W, C) of uint8 or finite floats. Raises InputError for any other."""
+    def of(cls, image: np.ndarray, role: str = "color") -> Map:
+        """The map of an image, checked."""
+        return cls(image, role).checked()
+
+    def checked(self) -> Map:
+        """The same map. Raises InputError where it is not sound."""
+        image, role, weight = self.image, self.role, self.weight
         if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4):
             raise InputError(f"image is {_described(image)}: an array (H, W) or (H, W, 1 to 4 channels) is wanted")
         if 0 in image.shape:
             raise InputError(f"image is empty: its shape is {image.shape}")
-        if image.dtype == np.uint8:
-            pixels = image.astype(np.float32) / np.float32(255)
-        elif image.dtype.kind == "f":
-            pixels = image.astype(np.float32)
-            if not np.isfinite(pixels).all():
-                bad = int((~np.isfinite(pixels)).any(axis=tuple(range(2, pixels.ndim))).sum())
-                raise InputError(f"image has NaN or infinity in {bad} pixels: replace them before synthesis")
-        else:
-            raise InputError(f"image has {image.dtype} values: 8-bit (uint8) or float ones are wanted")
-        return cls(pixels.reshape(*image.shape[:2], -1), image.dtype, image.shape)
+        if image.dtype.kind == "f":
+            bad = ~np.isfinite(image)
+            if bad.any():
+                number = int(bad.any(axis=tuple(range(2, image.ndim))).sum())
+                raise InputError(f"image has NaN or infinity in {number} pixels: replace them before synthesis")
+        elif image.dtype not in (np.uint8, np.uint16):
+            raise InputError(f"image has {image.dtype} values: uint8, uint16 or float ones are wanted")
+        if role not in ROLES:
+            raise InputError(f"role is {role!r}: it must be one of {', '.join(ROLES)}")
+        if weight is not None and not 0 <= weight <= 100:
+            raise InputError(f"weight is {weight}: it must be a number from 0 to 100")
+        if role == "normal" and self.channels < 2:
+            raise InputError("image has one channel: a normal map has three; give it another role")
+        if role == "id" and len(self.ids()[0]) > IDS:
+            raise InputError(f"image has more than {IDS} different values: too many for ids; give it the role other")
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.image.ndim == 2 else self.image.shape[2]
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """float32 (H, W, C): whole numbers divided by their largest."""
+        pixels = self.image.reshape(*self.size, -1).astype(np.float32)
+        return pixels / np.float32(np.iinfo(self.image.dtype).max) if self.image.dtype.kind == "u" else pixels
 
     @property
     def has_alpha(self) -> bool:
-        return self.pixels.shape[2] in (2, 4)
+        """Whether the last channel covers the others: it does in colour, elsewhere it is one more."""
+        return self.channels in (2, 4) and self.role in ("color", "emission") and not self.associated
 
     @property
     def opaque(self) -> bool:
-        return not self.has_alpha or bool((self.pixels[..., -1] == 1).all())
+        full = np.iinfo(self.image.dtype).max if self.image.dtype.kind == "u" else 1
+        return not self.has_alpha or bool((self.image[..., -1] == full).all())
 
     def compared(self) -> np.ndarray:
-        """The planes whose patches are compared: premultiplied colour and alpha, without planes that tell nothing."""
-        color, alpha = self._split()
+        """The planes whose patches are compared: premultiplied colour and alpha, without planes that tell nothing.
+
+        Of normals x and y, which tell z; of linear colour log (1 + |value| / mean) with the value's sign.
+        """
+        pixels = self.pixels
+        if self.role == "normal":
+            return self._vectors(pixels)[..., :2]
+        color, alpha = self._split(pixels)
+        if self.linear:
+            color = np.sign(color) * np.log1p(np.abs(color) / max(float(np.abs(color).mean()), 1e-9))
         if color.shape[2] == 3 and (color == color[..., :1]).all():
             color = color[..., :1]
         return color if self.opaque else np.concatenate([color * alpha, alpha], 2)
 
     def rendered(self) -> np.ndarray:
         """The planes to be averaged: as `compared`, all of them, and the colour that stands under alpha 0 as well."""
-        color, alpha = self._split()
+        pixels = self.pixels
+        if self.role == "normal":
+            return np.concatenate([self._vectors(pixels), pixels[..., 3:]], 2)
+        color, alpha = self._split(pixels)
         return color if self.opaque else np.concatenate([color * alpha, alpha, color], 2)
 
     def restored(self, planes: np.ndarray) -> np.ndarray:
-        """An image of the caller's kind from averaged planes of `rendered`; 8-bit values are rounded once."""
-        c = self._split()[0].shape[2]
-        if self.opaque:
-            color, alpha = planes, np.ones_like(planes[..., :1])
+        """An image of the given kind from averaged planes of `rendered`; whole numbers are rounded once."""
+        if self.role == "normal":
+            pixels = self._encoded(planes)
+        elif self.opaque:
+            pixels = np.concatenate([planes, np.ones_like(planes[..., :1])], 2) if self.has_alpha else planes
         else:
+            c = self.channels - 1
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
             color = np.where(alpha > 1e-4, premultiplied / np.maximum(alpha, 1e-4), straight)
-        pixels = np.concatenate([color, alpha], 2) if self.has_alpha else color
-        if self.dtype == np.uint8:
-            pixels = np.rint(pixels.clip(0, 1) * 255)
-        return pixels.astype(self.dtype).reshape(*pixels.shape[:2], *self.shape[2:])
+            pixels = np.concatenate([color, alpha], 2)
+        if self.image.dtype.kind == "u":
+            pixels = np.rint(pixels.clip(0, 1) * np.iinfo(self.image.dtype).max)
+        return pixels.astype(self.image.dtype).reshape(*pixels.shape[:2], *self.image.shape[2:])
 
-    def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        return (self.pixels[..., :-1], self.pixels[..., -1:]) if self.has_alpha else (self.pixels, self.pixels[..., :0])
+    def ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """The different values (K, C), and the number (H, W) of that which each pixel has."""
+        values = np.ascontiguousarray(self.image.reshape(-1, self.channels))
+        whole = values.view([("", values.dtype)] * self.channels)[:, 0]
+        found, numbers = np.unique(whole, return_inverse=True)
+        return found.view(values.dtype).reshape(-1, self.channels), numbers.reshape(self.size).astype(np.int32)
+
+    def warning(self) -> str | None:
+        """What is odd about the map, in words."""
+        if self.role == "normal":
+            length = float(np.linalg.norm(self._vectors(self.pixels), axis=2).mean())
+            if self.channels >= 3 and abs(length - 1) > NOT_UNIT:
+                return f"its vectors are {length:.2f} long on average, not 1: is it a normal map?"
+        return None
+
+    @property
+    def _signed(self) -> bool:
+        """Whether a float normal map holds -1 to 1, not 0 to 1."""
+        return self.image.dtype.kind == "f" and bool((self.image < -0.01).any())
+
+    def _vectors(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels[..., :3] if self._signed else 2 * pixels[..., :3] - 1
+
+    def _encoded(self, planes: np.ndarray) -> np.ndarray:
+        vectors, rest = planes[..., :3], planes[..., 3:]
+        if vectors.shape[2] == 3:
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-6)
+        return np.concatenate([vectors if self._signed else (vectors + 1) / 2, rest], 2)
+
+    def _split(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (pixels[..., :-1], pixels[..., -1:]) if self.has_alpha else (pixels, pixels[..., :0])
+
+
+Given = np.ndarray | Map | Mapping[str, np.ndarray | Map]
+"""What a material may be given as: an image of colour, or maps by name; of arrays the names tell the roles."""
+
+
+@dataclass(frozen=True)
+class MapSet:
+    """Maps of one material by name. Sizes may differ, proportions not. The first of colour, or the first, leads."""
+
+    maps: dict[str, Map]
+
+    @classmethod
+    def of(cls, given: Given) -> MapSet:
+        """Raises InputError, with the map's name in front, for what is no map or does not go with the others."""
+        if not isinstance(given, Mapping):
+            given = {"": given}
+        maps: dict[str, Map] = {}
+        for name, one in given.items():
+            try:
+                if not isinstance(one, Map):
+                    one = Map(one, guessed(name, among=True) or ("other" if name else "color"))
+                maps[name] = one.checked()
+            except InputError as error:
+                raise InputError(f"{name}: {error}" if name else str(error)) from None
+        if not maps:
+            raise InputError("no map was given: one image at least is wanted")
+        made = cls(maps)
+        roles = [one.role for one in maps.values()]
+        for role in set(roles) - {"other"}:
+            if roles.count(role) > 1:
+                names = " and ".join(name for name, one in maps.items() if one.role == role)
+                raise InputError(f"{names}: are both of role {role}; give one of them another")
+        if made.weight(made.lead) == 0 and not any(made.weight(one) for one in maps.values()):
+            raise InputError("every weight is 0: nothing is left to compare")
+        height, width = made.lead.size
+        for name, one in maps.items():
+            h, w = one.size
+            if abs(h * width - w * height) > max(h, w, height, width):  # by more than a pixel of either
+                first = next(n for n, m in maps.items() if m is made.lead)
+                raise InputError(
+                    f"{name}: is {w}x{h} px, {first} {width}x{height}: the maps of a material must have one proportion"
+                )
+        return made
+
+    @property
+    def lead(self) -> Map:
+        """The map in whose pixels sizes are told."""
+        maps = list(self.maps.values())
+        return next((one for one in maps if one.role == "color"), maps[0])
+
+    @property
+    def reduction(self) -> int:
+        """How many pixels of the leading map are one, on each axis, at the work size: 1, 2, 4 ..."""
+        by = 1
+        while max(self.lead.size) > WORK * by:
+            by *= 2
+        return by
+
+    def worked(self, size: tuple[int, int]) -> tuple[int, int]:
+        """A size in the leading map's pixels, at the work size."""
+        return -(-size[0] // self.reduction), -(-size[1] // self.reduction)
+
+    def own(self, one: Map, size: tuple[int, int]) -> tuple[int, int]:
+        """A size in the leading map's pixels, in another's."""
+        height, width = (
+            max(1, round(side * n / lead)) for side, n, lead in zip(size, one.size, self.lead.size, strict=True)
+        )
+        return height, width
+
+    def weight(self, one: Map) -> float:
+        return ROLES[one.role] if one.weight is None else one.weight
+
+    def compared(self) -> np.ndarray:
+        """The planes of all maps that weigh something, at the work size: float32 (H, W, C)."""
+        lead = resized(self.lead.compared(), self.worked(self.lead.size))
+        parts = [lead] if self.weight(self.lead) or len(self.maps) == 1 else []
+        unit = _spread(lead) / (self.weight(self.lead) or 1)
+        for one in self.maps.values():
+            if one is not self.lead and self.weight(one):
+                planes = resized(one.compared(), self.worked(self.lead.size))
+                parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
+
+    def warnings(self) -> dict[str, str]:
+        """What is odd about maps, by name."""
+        return {name: words for name, one in self.maps.items() if (words := one.warning())}
+
+
+def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Planes (H, W, C) at another size: the mean of what falls into a pixel, or linear between pixels."""
+    for m in size:
+        n = len(planes)
+        if m < n:
+            edges = np.arange(m) * n // m
+            sums = np.add.reduceat(planes, edges, 0)
+            planes = sums / np.diff(np.append(edges, n))[:, None, None].astype(np.float32)
+        elif m > n:
+            at = ((np.arange(m) + 0.5) * n / m - 0.5).clip(0, n - 1)
+            i = np.minimum(at.astype(int), max(0, n - 2))
+            t = (at - i)[:, None, None].astype(np.float32)
+            planes = planes[i] * (1 - t) + planes[np.minimum(i + 1, n - 1)] * t
+        planes = planes.swapaxes(0, 1)
+    return np.ascontiguousarray(planes)
+
+
+def _spread(planes: np.ndarray) -> float:
+    return max(float(np.sqrt(planes.var((0, 1)).sum())), SPREAD)
 
 
 def _described(image: object) -> str:

@@ -36,6 +36,8 @@ GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
 FINAL = 5
 """Power to which the weights of votes are raised when the result is put together: joints are less blurred."""
+ELECTED = 8
+"""Labels that are voted on at once."""
 PORTION = 2**19
 """Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
 
@@ -74,10 +76,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Solution:
-    """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first."""
+    """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
+
+    exemplar, size: (height, width) of the exemplar and of the result.
+    """
 
     field: Array
     weight: Array
+    exemplar: tuple[int, int]
     size: tuple[int, int]
     seconds: tuple[float, ...]
     last: Step  # for whatever is left to do
@@ -185,7 +191,7 @@ def solve(
         C[:, rows] = stage.C[:, i[rows]][:, :, k]
         weight[rows] = stage.weight[i[rows]][:, k] ** FINAL
         yield last
-    return Solution(C, weight, size, tuple(seconds), last)
+    return Solution(C, weight, (exemplar.shape[0], exemplar.shape[1]), size, tuple(seconds), last)
 
 
 @dataclass(frozen=True)
@@ -357,11 +363,56 @@ def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[in
     return turns[0], turns[1]
 
 
+def carried(
+    kernels: Kernels, solution: Solution, exemplar: tuple[int, int], size: tuple[int, int]
+) -> Generator[Step, None, Solution]:
+    """The solution for the same exemplar and result at other sizes: what lay so far apart lies as much farther."""
+    if (exemplar, size) == (solution.exemplar, solution.size):
+        return solution
+    field, nearest = [], []
+    for n, was, places in zip(size, solution.size, solution.field.shape[1:], strict=True):
+        field.append(n if places == was else n - SIDE + 1)  # an axis that wraps has as many patches as pixels
+        nearest.append(np.minimum(np.arange(field[-1], dtype=np.int32) * was // n, places - 1))
+    i, k = (kernels.array(at) for at in nearest)
+    C = kernels.empty((2, *field), solution.field)
+    weight = kernels.empty((field[0], field[1]), solution.weight)
+    ends = patches.count(exemplar, SIDE)
+    here = [kernels.array(np.arange(n, dtype=np.int32)) for n in field]
+    for rows in bands(slice(0, field[0]), PORTION // field[1]):
+        found = solution.field[:, i[rows]][:, :, k]
+        own = (here[0][rows][:, None], here[1][None])
+        was_at = (i[rows][:, None], k[None])
+        for axis in (0, 1):
+            many, one = exemplar[axis], solution.exemplar[axis]
+            moved = own[axis] + (2 * (found[axis] - was_at[axis]) * many + one) // (2 * one)
+            C[axis, rows] = moved.clip(0, ends[axis] - 1)
+        weight[rows] = solution.weight[i[rows]][:, k]
+        yield solution.last
+    return Solution(C, weight, exemplar, size, solution.seconds, solution.last)
+
+
 def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
     """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows."""
     e = kernels.array(planes)
     for rows in bands(slice(0, solution.size[0]), PORTION // solution.size[1]):
         yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
+
+
+def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator[Step, None, np.ndarray]:
+    """Labels (H, W), 0 and up, aligned with the exemplar: each pixel of the result gets the one with most votes."""
+    most = np.zeros(solution.size, np.float32)
+    winner = np.zeros(solution.size, np.int32)
+    for first in range(0, int(labels.max()) + 1, ELECTED):
+        shares, row = render(kernels, solution, (labels[..., None] == first + np.arange(ELECTED)).astype(np.float32)), 0
+        for share in shares:
+            rows = slice(row, row := row + len(share))
+            best = share.argmax(2)
+            votes = np.take_along_axis(share, best[..., None], 2)[..., 0]
+            better = votes > most[rows]
+            most[rows][better] = votes[better]
+            winner[rows][better] = best[better] + first
+            yield solution.last
+    return winner
 
 
 def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
-    {"spec"},
-    {"maps", "files", "patches", "period", "pyramid"},
+    {"spec", "roles"},
+    {"maps", "files", "patches", "period", "pyramid", "slopes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft"},
     {"transport", "metrics"},
-    {"tasks", "tasks.result", "tasks.synthesize", "tasks.tile"},
+    {"tasks", "tasks.render", "tasks.result", "tasks.synthesize", "tasks.tile"},
     {"__init__"},
     {"worker", "cli"},
     {"__main__"},

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
-import numpy as np
-
+from ..maps import Given, MapSet
 from ..spec import Request, Synthesize, Tile
 from ..transport import Step
 from . import synthesize, tile
+from .render import Field
 from .result import Result
 
-__all__ = ["Result", "finished", "steps"]
+__all__ = ["Field", "Result", "finished", "steps"]
 
 
-def steps(request: Request, exemplar: np.ndarray) -> Generator[Step, None, Result]:
-    """The work of a request on an exemplar, an array as `maps.Map.of` takes it: yields Steps, returns the Result.
+Made = TypeVar("Made")
+
+
+def steps(request: Request, given: Given | MapSet) -> Generator[Step, None, Result]:
+    """The work of a request on an image, or on the maps of a material by name: yields Steps, returns the Result.
 
     To cancel is to stop asking. Raises InputError, at the first step, for a request that cannot be met.
     """
+    maps = given if isinstance(given, MapSet) else MapSet.of(given)
     match request:
         case Tile():
-            return (yield from tile.steps(request, exemplar))
+            return (yield from tile.steps(request, maps))
         case Synthesize():
-            return (yield from synthesize.steps(request, exemplar))
+            return (yield from synthesize.steps(request, maps))
 
 
-def finished(work: Generator[Step, None, Result], progress: Callable[[Step], None] | None = None) -> Result:
-    """The Result at the end of some work, with `progress` called at every Step on the way."""
+def finished(work: Generator[Step, None, Made], progress: Callable[[Step], None] | None = None) -> Made:
+    """What is made at the end of some work, with `progress` called at every Step on the way."""
     while True:
         try:
             step = next(work)

@@ -7,31 +7,38 @@ from typing import Any
 
 import numpy as np
 
+from ..maps import MapSet
 from ..period import Periods, snapped
 from ..spec import Request, Size, to_json
+from .render import Field
 
 
 @dataclass(frozen=True)
 class Result:
-    """The picture and how it came about.
+    """The pictures and how they came about.
 
-    image: the exemplar's dtype and channels at the size that was asked for.
-    field: int32 (2, fh, fw), row and column of the exemplar pixel with which each patch of the image begins.
+    maps: what was given. images: by the same names, each of its map's dtype and channels; the leading map's has the
+    size that was asked for, the others theirs in proportion.
+    field: where each patch comes from; other maps of the same material can be put together through it.
     device: the name of the kernels that computed it.
     seconds: time of each level, coarse first.
-    periods: of the exemplar, down and across, None where it does not repeat.
-    stretches: of the exemplar, down and across, so that its periods fit a side that wraps.
+    periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
     retreats: what was done where memory ran out, in words.
     """
 
     request: Request
-    image: np.ndarray
-    field: np.ndarray
+    maps: MapSet
+    images: dict[str, np.ndarray]
+    field: Field
     device: str
     seconds: tuple[float, ...]
     periods: Periods
-    stretches: tuple[float, float]
     retreats: tuple[str, ...]
+
+    @property
+    def image(self) -> np.ndarray:
+        """The leading map's picture: the only one where one image was given."""
+        return next(self.images[name] for name, one in self.maps.maps.items() if one is self.maps.lead)
 
     def report(self) -> dict[str, Any]:
         """What was asked for and what came, under the names that reports use.
@@ -40,14 +47,25 @@ class Result:
         result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does.
         """
         size = Size(self.image.shape[1], self.image.shape[0])
+        maps = [
+            {
+                "name": name,
+                "role": one.role,
+                "weight": self.maps.weight(one),
+                "size": [self.images[name].shape[1], self.images[name].shape[0]],
+            }
+            for name, one in self.maps.maps.items()
+        ]
         return {
             **to_json(self.request),
             "size": list(size),
+            "maps": maps,
             "device": self.device,
             "period": [found and round(found.length, 2) for found in self.periods[::-1]],
             "fits": list(snapped(size, self.periods)),
-            "stretch": [round(ratio, 4) for ratio in self.stretches[::-1]],
+            "stretch": [round(ratio, 4) for ratio in self.field.stretches[::-1]],
             "retreats": list(self.retreats),
+            "warnings": [f"{name}: {words}" for name, words in self.maps.warnings().items()],
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }

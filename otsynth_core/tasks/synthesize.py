@@ -7,44 +7,48 @@ from collections.abc import Generator
 import numpy as np
 
 from .. import kernels, period, transport
-from ..maps import Map
+from ..maps import MapSet
 from ..period import Periods
-from ..spec import Synthesize
+from ..spec import InputError, Synthesize
 from ..transport import Step
+from .render import Field, rendered
 from .result import Result
 
 LITTLE = 16
 """MiB for temporary arrays when memory has run out once."""
 
 
-def steps(request: Synthesize, exemplar: np.ndarray) -> Generator[Step, None, Result]:
+def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
-    source = Map.of(exemplar)
-    transport.check(*source.pixels.shape[:2])
-    planes = source.compared()
-    return (yield from solved(request, source, planes, period.found(planes)))
+    planes, periods = prepared(maps)
+    return (yield from solved(request, maps, planes, periods))
 
 
-def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
+def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
+    """The planes that are compared, and their periods. Raises InputError for maps that are too small."""
+    transport.check(*maps.worked(maps.lead.size))
+    planes = maps.compared()
+    return planes, period.found(planes)
+
+
+def solved(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
-    size = (request.size.height, request.size.width)
+    lead = (request.size.height, request.size.width)
+    size, worked = maps.worked(lead), maps.worked(maps.lead.size)
+    if min(size) < transport.SIDE:
+        raise InputError(f"size is {request.size}: too small for an exemplar of {maps.lead.size[::-1]} px")
     ratios = period.stretches(periods, size, wrap)
-    rows, columns = (period.nearest(*pair) for pair in zip(source.pixels.shape, ratios, strict=False))
-    planes, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
+    exemplar, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
     effort = transport.EFFORTS[request.quality]
     retreats: list[str] = []
     device, memory = request.device, request.memory
     while True:
         compute = kernels.load(device, request.threads, memory)
         try:
-            solution = yield from transport.solve(compute, planes, size, wrap, request.seed, effort, fit)
-            parts = []
-            for planes_of_rows in transport.render(compute, solution, source.rendered()[np.ix_(rows, columns)]):
-                parts.append(source.restored(planes_of_rows))
-                yield solution.last
-            image, field = np.concatenate(parts), compute.numpy(solution.field)
-            field = np.stack([rows[field[0]], columns[field[1]]])
+            solution = yield from transport.solve(compute, exemplar, size, wrap, request.seed, effort, fit)
+            images = yield from rendered(compute, solution, maps, ratios, worked, lead)
+            found, weight = compute.numpy(solution.field), compute.numpy(solution.weight)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
                 raise
@@ -57,4 +61,6 @@ def solved(request: Synthesize, source: Map, planes: np.ndarray, periods: Period
             else:
                 raise
         else:
-            return Result(request, image, field, compute.name, solution.seconds, periods, ratios, tuple(retreats))
+            field = Field(found, weight, (worked, size), (maps.lead.size, lead), ratios)
+            scaled = period.scaled(periods, (maps.reduction, maps.reduction))
+            return Result(request, maps, images, field, compute.name, solution.seconds, scaled, tuple(retreats))

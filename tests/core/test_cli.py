@@ -104,17 +104,26 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["synthesize", "EXEMPLAR", "-o", "OUT"], "--size"),
         (["tile", "absent.png", "-o", "OUT"], "no such file"),
         (["tile", "EXEMPLAR", "-o", "absent/made.png"], "does not exist"),
-        (["tile", "EXEMPLAR", "-o", "made.xyz"], ".png or .jpg"),
+        (["tile", "EXEMPLAR", "-o", "made.xyz"], "one of .png, .jpg"),
         (["tile", "EXEMPLAR", "-o", "EXEMPLAR"], "overwrite"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--report", "EXEMPLAR"], "overwrite"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--report", "OUT"], "another for the report"),
-        (["tile", ".", "-o", "OUT"], "folder"),
+        (["tile", ".", "-o", "OUT"], "no name tells a role"),
+        (["tile", "whole.jpg", "see.png", "-o", "EXEMPLAR"], "into a folder"),
+        (["tile", "EXEMPLAR", "small.png", "-o", "made"], "one proportion"),
+        (["tile", "-o", "OUT"], "no exemplar"),
+        (["tile", "--maps", "color=EXEMPLAR", "-o", "OUT"], "no such file"),
+        (["tile", "--maps", "paint=a.png", "-o", "OUT"], "paint=a.png"),
+        (["tile", "--maps", "color=exemplar.png,colour=whole.jpg", "-o", "made"], "role color"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--weight", "normal=1"], "no map has that role"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--weight", "color=x"], "number"),
+        (["render", "text.png", "EXEMPLAR", "-o", "OUT"], "not a field"),
         (["tile", "text.png", "-o", "OUT"], "not an image"),
         (["tile", "truncated.png", "-o", "OUT"], "truncated"),
         (["tile", "truncated.jpg", "-o", "OUT"], "truncated"),
-        (["tile", "deep.png", "-o", "OUT"], "uint16"),
-        (["tile", "picture.tif", "-o", "OUT"], "TIFF"),
-        (["tile", "alpha.png", "-o", "made.jpg"], "alpha"),
+        (["tile", "deep.png", "-o", "made.jpg"], "uint16"),
+        (["tile", "float.exr", "-o", "OUT"], "float16"),
+        (["tile", "see.png", "-o", "made.jpg"], "alpha"),
         (["tile", "small.png", "-o", "OUT"], "4x9 px"),
     ],
 )
@@ -133,9 +142,9 @@ def test_bad_input_is_one_line_and_code_2(
     (folder / "truncated.png").write_bytes(exemplar.read_bytes()[:-2000])
     files.write(folder / "whole.jpg", files.Picture(pixels(64, 64, 3)))
     (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:-1500])
-    files.write(folder / "alpha.png", files.Picture(pixels(32, 32, 4)))
+    files.write(folder / "see.png", files.Picture(pixels(32, 32, 4)))
     files.write(folder / "small.png", files.Picture(np.zeros((9, 4, 3), np.uint8)))
-    for name, kind in (("deep.png", "uint16"), ("picture.tif", "uint8")):
+    for name, kind in (("deep.png", "uint16"), ("float.exr", "half")):
         buffer = oiio.ImageBuf(oiio.ImageSpec(16, 16, 3, kind))
         assert buffer.write(str(folder / name))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -1,0 +1,167 @@
+"""Image files: what is read is what was written, to the bit, in every format that can; the rest is refused in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from otsynth_core import InputError, cli, files, metrics
+
+from .conftest import blobs
+
+EXACT = [
+    (name, dtype, channels)
+    for name, kind in files.FORMATS.items()
+    for dtype in kind.types
+    for channels in kind.channels
+    if name not in ("JPEG", "HDR")
+]
+
+
+def values(dtype: str, channels: int, side: int = 40) -> np.ndarray:
+    u = blobs(side, side + 8, channels)
+    if dtype.startswith("float"):
+        return (u * 3 - 0.5).astype(dtype)
+    return np.rint(u * np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.mark.parametrize(("name", "dtype", "channels"), EXACT)
+def test_values_come_back_to_the_bit(tmp_path: Path, name: str, dtype: str, channels: int) -> None:
+    path = tmp_path / f"a{files.FORMATS[name].suffixes[-1]}"
+    pixels = values(dtype, channels)
+    files.write(path, files.Picture(pixels, associated=name == "OPENEXR"))
+    again = files.read(path)
+    assert again.pixels.dtype == pixels.dtype
+    np.testing.assert_array_equal(again.pixels, pixels)
+    assert again.linear == dtype.startswith("float")
+
+
+def test_hdr_keeps_what_its_eight_bits_and_exponent_can(tmp_path: Path) -> None:
+    pixels = values("float32", 3).clip(0.01)
+    files.write(tmp_path / "a.hdr", files.Picture(pixels))
+    again = files.read(tmp_path / "a.hdr").pixels
+    np.testing.assert_allclose(again, pixels, atol=pixels.max() / 128)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".exr", ".jpg"])
+def test_how_it_came_about_stands_in_the_file(tmp_path: Path, suffix: str) -> None:
+    dtype = "float16" if suffix == ".exr" else "uint8"
+    source, out = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    files.write(source, files.Picture(values(dtype, 3)))
+    assert cli.main(["tile", str(source), "-o", str(out), "--seed", "7", "--device", "numpy", "--quiet"]) == 0
+    spec = oiio.ImageInput.open(str(out)).spec()
+    assert spec.get_string_attribute("Software").startswith("otsynth")
+    said = json.loads(spec.get_string_attribute("ImageDescription"))
+    assert (said["task"], said["seed"]) == ("tile", 7)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_exr_stays_half_and_named_and_multiplied(tmp_path: Path, channels: int) -> None:
+    """Colour in an OpenEXR file is multiplied by its alpha, also where that is 0: such a glow must not go."""
+    names = {2: ("Y", "A"), 3: ("B", "G", "R"), 4: ("R", "G", "B", "A")}[channels]
+    pixels = (blobs(48, 48, channels) * 20).astype(np.float16)
+    if channels != 3:
+        pixels[..., -1] = blobs(48, 48, 1, 5)[..., 0] > 0.5
+    source, out = tmp_path / "a.exr", tmp_path / "b.exr"
+    spec = oiio.ImageSpec(48, 48, channels, "half")
+    spec.channelnames = names
+    target = oiio.ImageOutput.create(str(source))
+    assert target.open(str(source), spec)
+    assert target.write_image(np.ascontiguousarray(pixels))
+    target.close()
+    assert cli.main(["tile", str(source), "-o", str(out), "--device", "numpy", "--quiet"]) == 0
+    given, made = files.read(source), files.read(out)
+    assert made.names == given.names
+    assert set(made.names) == set(names)
+    assert made.pixels.dtype == np.float16
+    assert made.pixels.max() > 10
+    assert metrics.sharpness(*(p.pixels.astype(np.float32) for p in (made, given))) == pytest.approx(1, abs=0.25)
+
+
+def test_a_palette_with_a_transparent_colour(tmp_path: Path) -> None:
+    """PNG: 2 colours of a palette, one of them transparent, become RGBA."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes((x + y) % 2 for x in range(16)) for y in range(16))
+    parts = [
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 3, 0, 0, 0)),
+        chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255])),
+        chunk(b"tRNS", bytes([0, 255])),
+        chunk(b"IDAT", zlib.compress(rows)),
+        chunk(b"IEND", b""),
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    pixels = files.read(tmp_path / "a.png").pixels
+    assert pixels.shape == (16, 16, 4)
+    assert pixels[0, 0].tolist() == [255, 0, 0, 0]
+    assert pixels[0, 1].tolist() == [0, 0, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "channels", "words"),
+    [
+        ("a.jpg", "uint16", 3, "JPEG holds no uint16 values as the exemplar has; name it .png or .tif"),
+        ("a.jpg", "uint8", 4, "JPEG holds no alpha and the exemplar has it; name it .png"),
+        ("a.png", "float32", 3, "PNG holds no float32 values as the exemplar has; name it .tif or .exr or .hdr"),
+        ("a.webp", "uint8", 1, "WEBP holds no 1 channel image"),
+        ("a.gif", "uint8", 3, "cannot tell the format"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_before(
+    tmp_path: Path, name: str, dtype: str, channels: int, words: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        files.check_target(tmp_path / name, files.Picture(values(dtype, channels)))
+    assert words in str(refusal.value)
+
+
+def test_several_files_are_all_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = files.Picture(values("uint8", 3))
+    (tmp_path / "a.png").write_text("old")
+    write = files._write
+
+    def failing(path: Path, part: Path, picture: files.Picture) -> None:
+        if path.name == "b.png":
+            raise OSError("disk full")
+        write(path, part, picture)
+
+    monkeypatch.setattr(files, "_write", failing)
+    with pytest.raises(OSError, match="disk full"):
+        files.write_all({tmp_path / name: picture for name in ("a.png", "b.png")})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_text() == "old"
+
+
+def test_a_folder_of_maps_goes_through_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rock = tmp_path / "rock"
+    rock.mkdir()
+    files.write(rock / "rock_color.png", files.Picture(values("uint8", 3)))
+    files.write(rock / "rock_rough_1k.tif", files.Picture(values("uint16", 1, 88)[:80]))
+    files.write(rock / "rock_disp.exr", files.Picture(values("float32", 1)))
+    files.write(rock / "preview.png", files.Picture(values("uint8", 3)[:20]))
+    (rock / "licence.txt").write_text("free")
+    out, report, field = tmp_path / "out", tmp_path / "r.json", tmp_path / "f.npz"
+    options = ["--device", "numpy", "--report", str(report), "--save-field", str(field), "--weight", "roughness=0"]
+    assert cli.main(["tile", str(rock), "-o", str(out), "--size", "64x56", *options]) == 0
+    names = ["rock_color_tile.png", "rock_disp_tile.exr", "rock_rough_1k_tile.tif"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    made = {name: files.read(out / name).pixels for name in names}
+    assert [made[name].shape[:2] for name in names] == [(56, 64), (56, 64), (112, 128)]
+    assert [str(made[name].dtype) for name in names] == ["uint8", "float32", "uint16"]
+    said = {Path(one["name"]).name: one for one in json.loads(report.read_text())["maps"]}
+    assert said["rock_rough_1k.tif"]["weight"] == 0
+    assert said["rock_disp.exr"]["role"] == "height"
+    assert {"distance", "floor", "sharpness"} <= set(said["rock_disp.exr"])
+    again = tmp_path / "again.png"
+    assert cli.main(["render", str(field), str(rock / "rock_color.png"), "-o", str(again), "--quiet"]) == 0
+    off = np.abs(files.read(again).pixels.astype(int) - made["rock_color_tile.png"])
+    assert off.max() <= 1  # providers round differently
+    assert capsys.readouterr().err.count("100%") == 1

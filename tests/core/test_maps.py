@@ -1,0 +1,241 @@
+"""Maps of one material: what each is of, how it is compared, that all come back in step and each in its own kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import InputError, Map, kernels, slopes, tasks
+from otsynth_core.maps import MapSet, resized
+from otsynth_core.roles import ROLES, guessed
+from otsynth_core.tasks import Field, render
+
+from .conftest import blobs
+
+
+def normals(u: np.ndarray, strength: float = 4.0) -> np.ndarray:
+    """uint8 (H, W, 3) The normal map of heights (H, W)."""
+    dy, dx = np.gradient(u)
+    n = np.stack([-strength * dx, strength * dy, np.ones_like(u)], 2)
+    n /= np.linalg.norm(n, axis=2, keepdims=True)
+    return np.rint((n + 1) / 2 * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def material() -> dict[str, np.ndarray]:
+    """Colour of 8 bits, heights of 16, their normals, ids, and the coordinates as maps that only follow."""
+    u = blobs(64, 72, 4)
+    y, x = np.mgrid[:64, :72].astype(np.float32)
+    return {
+        "color": np.rint(u[..., :3] * 255).astype(np.uint8),
+        "height": np.rint(u[..., 0] * 65535).astype(np.uint16),
+        "normal": normals(u[..., 0]),
+        "id": np.array([3, 77, 200], np.uint8)[np.digitize(u[..., 1], [0.4, 0.6])],
+        "y": y,
+        "x": x,
+    }
+
+
+@pytest.fixture(scope="module")
+def made(material: dict[str, np.ndarray]) -> otsynth_core.Result:
+    follow = {name: Map(material[name], "other", weight=0) for name in "yx"}
+    return otsynth_core.synthesize({**material, **follow}, size=(96, 80), device="numpy")
+
+
+def test_every_map_shows_what_stands_at_the_coordinates(
+    material: dict[str, np.ndarray], made: otsynth_core.Result
+) -> None:
+    y, x = made.images["y"], made.images["x"]
+    whole = (abs(y - np.rint(y)) < 1e-3) & (abs(x - np.rint(x)) < 1e-3)
+    assert whole.mean() > 0.3  # elsewhere pieces are mixed
+    i, k = np.rint(y[whole]).astype(int), np.rint(x[whole]).astype(int)
+    for name in ("color", "normal", "id"):
+        off = np.abs(made.images[name][whole].astype(int) - material[name][i, k])
+        assert (off.reshape(len(i), -1).max(1) <= 3).mean() > 0.99, name
+
+
+def test_maps_keep_their_kind(material: dict[str, np.ndarray], made: otsynth_core.Result) -> None:
+    for name, image in material.items():
+        assert made.images[name].dtype == image.dtype
+        assert made.images[name].shape == (80, 96, *image.shape[2:])
+    assert made.image is made.images["color"]
+    roles = {one["name"]: (one["role"], one["weight"]) for one in made.report()["maps"]}
+    assert roles["normal"] == ("normal", ROLES["normal"])
+    assert roles["y"] == ("other", 0)
+    assert made.report()["warnings"] == []
+
+
+def test_ids_are_never_mixed(material: dict[str, np.ndarray], made: otsynth_core.Result) -> None:
+    assert set(np.unique(made.images["id"])) == {3, 77, 200}
+
+
+def test_normals_are_unit_vectors(material: dict[str, np.ndarray]) -> None:
+    """To 1e-3 with 16 bits; 8 bits themselves leave half a step of z, 1 / 255, and a little of x and y."""
+    for dtype, limit in ((np.uint8, 0.0069), (np.uint16, 1e-3), (np.float32, 1e-5)):
+        values = material["normal"] / 255
+        most = np.iinfo(dtype).max if dtype != np.float32 else 1
+        normal = (values * most).astype(dtype)
+        images = otsynth_core.tile({"color": material["color"], "normal": normal}, device="numpy").images
+        length = np.linalg.norm(2 * (images["normal"].astype(float) / most) - 1, axis=2)
+        assert abs(length - 1).max() <= limit
+
+
+def test_heights_have_no_cliffs(material: dict[str, np.ndarray], made: otsynth_core.Result) -> None:
+    """Voted values alone jump where pieces meet; the slopes of the result must stay near those of the exemplar."""
+    given, height = (image.astype(float) / 65535 for image in (material["height"], made.images["height"]))
+    steep = [np.abs(np.diff(u, axis=0)).max() for u in (given, height)]
+    assert steep[1] < 1.5 * steep[0]
+    np.testing.assert_allclose(*(np.quantile(u, [0.1, 0.5, 0.9]) for u in (given, height)), atol=0.02)
+
+
+@pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, True), (False, False)])
+def test_slopes_tell_the_surface(wrap: tuple[bool, bool]) -> None:
+    y, x = np.mgrid[:40, :56] * 2 * np.pi
+    u = (np.sin(y / 40) + np.cos(2 * x / 56) if all(wrap) else blobs(40, 56, 1)[..., 0]).astype(np.float32)
+    if wrap[0] and not wrap[1]:
+        u = np.concatenate([u, u[::-1]])
+    if wrap[1] and not wrap[0]:
+        u = np.concatenate([u, u[:, ::-1]], 1)
+    planes = slopes.with_differences(u[..., None])
+    for axis, wraps in enumerate(wrap):
+        if wraps:
+            planes[..., 1 + axis] = np.roll(u, -1, axis) - u
+    whole = slopes.integrated(planes, wrap, 1e3)[..., 0]
+    np.testing.assert_allclose(whole - whole.mean(), u - u.mean(), atol=0.01)
+    level = planes.copy()
+    level[..., 0] = 5
+    flat = slopes.integrated(level, wrap, 10)[..., 0]
+    assert flat.mean() == pytest.approx(5, abs=0.01)  # the voted level holds
+    assert flat.std() == pytest.approx(u.std(), rel=0.5)  # with the slopes on it
+
+
+def test_maps_of_other_sizes_are_carried(material: dict[str, np.ndarray]) -> None:
+    """A map with twice, half and three times the pixels shows the same as the leading one, as far as it can."""
+    color = material["color"]
+    given = {"color": color}
+    for name, factor in (("normal", 2), ("roughness", 3)):
+        given[name] = color.repeat(factor, 0).repeat(factor, 1)
+    given["ao"] = np.rint(resized(color.astype(np.float32), (32, 36))).astype(np.uint8)
+    maps = {name: Map(image, "color" if name == "color" else "other", weight=0) for name, image in given.items()}
+    maps["color"] = Map(color)
+    for size, wrap in (((80, 96), "both"), ((97, 81), "none"), ((70, 70), "x")):
+        images = otsynth_core.synthesize(maps, size=size, wrap=wrap, device="numpy").images
+        assert images["normal"].shape == (2 * size[1], 2 * size[0], 3)
+        assert images["roughness"].shape == (3 * size[1], 3 * size[0], 3)
+        assert images["ao"].shape[:2] == tuple(round(side / 2) for side in size[::-1])
+        for name, factor in (("normal", 2), ("roughness", 3)):
+            like = images["color"].repeat(factor, 0).repeat(factor, 1)
+            off = np.abs(images[name].astype(int) - like).max(2)
+            assert np.median(off) <= 2
+            assert (off <= 20).mean() > 0.8  # elsewhere pieces meet, and are mixed over as many of its own pixels
+        half = resized(images["color"].astype(np.float32), images["ao"].shape[:2])
+        assert np.abs(images["ao"] - half).mean() < 12
+
+
+def test_one_image_is_compared_as_it_is(material: dict[str, np.ndarray]) -> None:
+    color = material["color"]
+    np.testing.assert_array_equal(MapSet.of(color).compared(), (color / 255).astype(np.float32))
+    alone = otsynth_core.tile(color, device="numpy").image
+    np.testing.assert_array_equal(otsynth_core.tile({"color": color}, device="numpy").image, alone)
+    led = {"color": color, "height": Map(material["height"], "height", weight=0)}
+    np.testing.assert_array_equal(otsynth_core.tile(led, device="numpy").image, alone)
+
+
+def test_weights_are_shares_of_the_leading_spread(material: dict[str, np.ndarray]) -> None:
+    maps = MapSet.of({"height": Map(material["height"], "height", weight=0.5), "color": material["color"]})
+    planes = maps.compared()
+    assert planes.shape == (64, 72, 4)
+    spread = [np.sqrt(part.var((0, 1)).sum()) for part in (planes[..., :3], planes[..., 3:])]
+    assert spread[1] == pytest.approx(0.5 * spread[0], rel=1e-3)
+    flat = MapSet.of({"color": material["color"], "metallic": np.zeros((64, 72), np.uint8)}).compared()
+    assert np.isfinite(flat).all()
+
+
+def test_sixteen_bits_are_sixteen_bits() -> None:
+    image = np.rint(blobs(32, 40, 3) * 65535).astype(np.uint16)
+    result = otsynth_core.tile(image, device="numpy").image
+    assert result.dtype == np.uint16
+    assert len(np.unique(result)) > 1000
+
+
+def test_linear_colour_of_any_range_stays_so() -> None:
+    image = (np.exp(8 * blobs(40, 40, 3)) - 0.9).astype(np.float32)
+    result = otsynth_core.tile(Map(image, linear=True), device="numpy").image
+    assert result.dtype == np.float32
+    assert image.min() <= result.min() < np.median(result) < result.max() <= image.max()
+    assert np.median(result) == pytest.approx(np.median(image), rel=0.3)
+
+
+def test_a_field_is_kept_and_takes_a_map_that_came_later(
+    tmp_path: Path, material: dict[str, np.ndarray], made: otsynth_core.Result
+) -> None:
+    made.field.save(tmp_path / "f.npz")
+    field = Field.load(tmp_path / "f.npz")
+    later = MapSet.of({"normal": material["normal"], "id": material["id"]})
+    images = tasks.finished(render.steps(field, later, kernels.load("numpy")))
+    for name in ("normal", "id"):
+        np.testing.assert_array_equal(images[name], made.images[name])
+    twice = material["color"].repeat(2, 0).repeat(2, 1)
+    assert tasks.finished(render.steps(field, MapSet.of(twice), kernels.load("numpy")))[""].shape == (160, 192, 3)
+    with pytest.raises(InputError, match="one proportion"):
+        tasks.finished(render.steps(field, MapSet.of(twice[:64]), kernels.load("numpy")))
+    whole = (tmp_path / "f.npz").read_bytes()
+    for broken in (b"", whole[:300], b"field"):
+        (tmp_path / "f.npz").write_bytes(broken)
+        with pytest.raises(InputError, match="not a field"):
+            Field.load(tmp_path / "f.npz")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "no map"),
+        ({"color": np.zeros((40, 40), np.uint8), "normal": np.zeros((40, 44, 3), np.uint8)}, "normal: is 44x40 px"),
+        ({"color": np.zeros((40, 40)), "albedo": np.zeros((40, 40))}, "color and albedo: are both of role color"),
+        ({"normal": np.zeros((40, 40), np.uint8)}, "normal: image has one channel"),
+        ({"id": np.arange(1600, dtype=np.uint16).reshape(40, 40)}, "more than 256"),
+        ({"color": np.full((40, 40), np.inf, np.float16)}, "color: image has NaN or infinity in 1600"),
+        ({"color": Map(np.zeros((40, 40)), "paint")}, "role is 'paint'"),
+        ({"color": Map(np.zeros((40, 40)), weight=-1)}, "weight is -1"),
+        ({"color": Map(np.zeros((40, 40)), weight=0)}, "every weight is 0"),
+        ({"color": np.zeros((1, 40), np.uint8)}, "40x1 px"),
+        ({"color": np.zeros((40, 40), np.uint8), "ao": np.zeros((2, 2), np.uint8)}, "ao: would be 2x2 px"),
+    ],
+)
+def test_bad_maps_are_refused_by_name(given: dict, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        otsynth_core.synthesize(given, size=(48, 48), device="numpy")
+    assert words in str(refusal.value)
+
+
+def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
+    warnings = MapSet.of({"color": material["color"], "normal": 255 - material["color"] // 4}).warnings()
+    assert "is it a normal map?" in warnings["normal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "among", "role"),
+    [
+        ("rock_04_nor_gl_2k.exr", False, "normal"),
+        ("rock_04_diff_4k.jpg", False, "color"),
+        ("rock_04_arm_1k.png", False, "packed"),
+        ("rock_04_disp_4k.png", False, "height"),
+        ("Rock004_4K-JPG_AmbientOcclusion.jpg", False, "ao"),
+        ("Rock004_4K-PNG_NormalDX.png", False, "normal"),
+        ("T_Rock_ORM.tga", False, "packed"),
+        ("T_Rock_N.tga", True, "normal"),
+        ("T_Rock_N.tga", False, None),
+        ("wall_Base_Color.png", False, "color"),
+        ("wall_metallicSmoothness.png", False, "packed"),
+        ("brushed_metal.png", False, None),
+        ("metal_grate_rgba.png", True, None),
+        ("wood_metalness_tile.png", True, "metallic"),
+        ("basecolor", True, "color"),
+        ("photo.jpg", True, None),
+    ],
+)
+def test_roles_are_guessed_from_names(name: str, among: bool, role: str | None) -> None:
+    assert guessed(name, among) == role
