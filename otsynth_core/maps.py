@@ -19,6 +19,8 @@ WORK = 4096
 """Longest side, in pixels, of the exemplar at the size that the field is solved at; larger ones are halved."""
 SPREAD = 1 / 64
 """Least standard deviation that a map's is taken for: the grain of a map that is nearly flat is not blown up."""
+FAINT = 1 / 512
+"""Alpha up to which colour is taken from what stands under it."""
 IDS = 256
 """Most different values of a map of ids."""
 NOT_UNIT = 0.1
@@ -126,7 +128,7 @@ class Map:
         else:
             c = self.channels - 1
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
-            color = np.where(alpha > 1e-4, premultiplied / np.maximum(alpha, 1e-4), straight)
+            color = np.where(alpha > FAINT, premultiplied / np.maximum(alpha, FAINT), straight)
             pixels = np.concatenate([color, alpha], 2)
         if self.image.dtype.kind == "u":
             pixels = np.rint(pixels.clip(0, 1) * np.iinfo(self.image.dtype).max)

@@ -8,12 +8,13 @@ position p are then compared with those of the exemplar at position q by their p
 
 which is the squared distance of a (cos 2 pi p / T', sin 2 pi p / T') to the same of q and T: two more numbers of the
 descriptor. T' is T, or near it where the result wraps and its side is no multiple of T. Where that is more than a pixel
-over the side, the exemplar is stretched by T' / T before anything else: copies of a structure that does not fit tear.
+over the side, the exemplar is stretched before anything else (`lattice`): copies of a structure that does not fit tear.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -31,6 +32,8 @@ LOBES = 8
 """Zeros on either side of the kernel that stretches."""
 AMPLITUDE = 0.4
 """a^2 as a share of the descriptors' variance."""
+SURE, STRICT = 0.8, 0.2
+"""Evidence of a period that the exemplar keeps to; then a^2 is at least what makes a pixel off cost this share."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,6 @@ def snapped(size: Size, periods: Periods) -> Size:
     return Size(width, height)
 
 
-def lengths(periods: Periods) -> tuple[float | None, float | None]:
-    """The periods' lengths."""
-    down, across = (None if period is None else period.length for period in periods)
-    return down, across
-
-
 def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
     """The periods of an exemplar once it is stretched."""
     down, across = (
@@ -78,22 +75,48 @@ def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
     return down, across
 
 
-def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float | None, float | None]:
-    """The lengths with which a result of size (height, width) repeats: where it wraps, a whole number of times."""
+def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> Periods:
+    """The periods with which a result of size (height, width) repeats: where it wraps, a whole number of times."""
     down, across = (
-        None if period is None else side / max(1, round(side / period.length)) if wraps else period.length
+        period if period is None or not wraps else Period(side / max(1, round(side / period.length)), period.evidence)
         for period, side, wraps in zip(periods, size, wrap, strict=True)
     )
     return down, across
 
 
-def stretches(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float, float]:
-    """T' / T, down and across; 1 where T fits the side to a pixel, and where that would be more than `MOST`."""
-    ratios = []
-    for side, T, fit in zip(size, lengths(periods), fitted(periods, size, wrap), strict=True):
-        asked = T is not None and fit is not None and abs(fit - T) * side > fit and abs(fit / T - 1) <= MOST
-        ratios.append(fit / T if asked else 1.0)  # type: ignore[operator]
-    return ratios[0], ratios[1]
+def lattice(
+    periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]
+) -> tuple[tuple[float, float], tuple[int, int]]:
+    """By how much to stretch an exemplar, down and across, and the size at which to make a result of some size.
+
+    A period that is not sure is stretched to T', unless that fits the side to a pixel. A sure one is stretched to L, a
+    multiple of 4 px if one is near, and n L are made, to be shown at the side's length: copies that are whole periods
+    apart are then whole pixels apart, at the next levels as well, and lines stay straight. Neither where that would
+    take more than `MOST`.
+    """
+    ratios, sides = [], []
+    for period, side, wraps, fit in zip(periods, size, wrap, fitted(periods, size, wrap), strict=True):
+        ratio, made = 1.0, side
+        if period is not None and fit is not None:
+            T = period.length
+            if period.evidence >= SURE:
+                ratio, made = min(_lattices(T, side, wraps), default=(0.0, ratio, made))[1:]
+            elif abs(fit.length - T) * side > fit.length and abs(fit.length / T - 1) <= MOST:
+                ratio = fit.length / T
+        ratios.append(ratio)
+        sides.append(made)
+    return (ratios[0], ratios[1]), (sides[0], sides[1])
+
+
+def _lattices(T: float, side: int, wraps: bool) -> list[tuple[float, float, int]]:
+    """What each lattice costs, its stretch L / T and its side n L: for multiples of 4, 2 and 1 px beside T."""
+    found = []
+    for step, worse in ((4, 0.0), (2, 0.02), (1, 0.04)):
+        for L in {int(T // step) * step, -int(-T // step) * step} - {0}:
+            made = max(1, round(side / L)) * L if wraps else side
+            if max(abs(L / T - 1), abs(made / side - 1)) <= MOST:
+                found.append((worse + abs(np.log(L / T)) + abs(np.log(made / side)), L / T, made))
+    return found
 
 
 def nearest(n: int, ratio: float) -> np.ndarray:
@@ -101,9 +124,12 @@ def nearest(n: int, ratio: float) -> np.ndarray:
     return ((np.arange(round(n * ratio)) + 0.5) / ratio).astype(np.int32).clip(0, n - 1)
 
 
-def stretched(planes: np.ndarray, ratios: tuple[float, float]) -> np.ndarray:
-    """Planes (H, W, C) resampled to round(ratio side) down and across, as sharp as they were; borders are mirrored.
+def stretched(
+    planes: np.ndarray, ratios: tuple[float, float], border: Literal["symmetric", "wrap"] = "symmetric"
+) -> np.ndarray:
+    """Planes (H, W, C) resampled to round(ratio side) down and across, as sharp as they were.
 
+    border: what lies beyond, as `numpy.pad` calls it: "symmetric" or "wrap".
     A sinc of `LOBES` lobes under the root of a parabola; values stay between the least and the greatest of a plane.
     """
     least, most = planes.min((0, 1)), planes.max((0, 1))
@@ -115,24 +141,24 @@ def stretched(planes: np.ndarray, ratios: tuple[float, float]) -> np.ndarray:
             t = taps - at[:, None]
             weights = np.sinc(t) * np.sqrt(1 - (t / (LOBES + 0.5)) ** 2)
             weights = (weights / weights.sum(1, keepdims=True)).astype(planes.dtype)
-            rows = np.pad(np.arange(n), LOBES + 1, mode="symmetric")[taps + LOBES + 1]
+            rows = np.pad(np.arange(n), LOBES + 1, mode=border)[taps + LOBES + 1]
             pairs = zip(weights.T, rows.T, strict=True)
             planes = sum(weight[:, None, None] * planes[row] for weight, row in pairs).clip(least, most)
         planes = planes.swapaxes(0, 1)
     return np.ascontiguousarray(planes)
 
 
-def phases(
-    shape: tuple[int, int], of: tuple[float | None, float | None], level: int, amplitude: float
-) -> tuple[np.ndarray, np.ndarray]:
+def phases(shape: tuple[int, int], of: Periods, level: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
     """a (cos, sin) of the phase of each row (fh, 2) and column (fw, 2) of patches at a level; (n, 0) for no period."""
     both = []
-    for side, length in zip(shape, of, strict=True):
-        if length is None:
+    for side, period in zip(shape, of, strict=True):
+        if period is None:
             both.append(np.zeros((side, 0), np.float32))
             continue
-        angle = 2 * np.pi * (np.arange(side) + 0.5) * 2**level / length
-        both.append((amplitude * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32))
+        length = period.length / 2**level
+        share = max(AMPLITUDE, STRICT * (length / (2 * np.pi)) ** 2 if period.evidence >= SURE else 0)
+        angle = 2 * np.pi * (np.arange(side) + 0.5) / length
+        both.append((np.sqrt(share * variance) * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32))
     return both[0], both[1]
 
 

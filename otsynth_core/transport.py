@@ -214,11 +214,10 @@ def _described(
 ) -> _Likeness:
     """For patches with this side, of a level's exemplar and image; size: of the result that is to be in step."""
     basis = patches.basis(exemplar, side, COMPONENTS, rng)
-    amplitude = math.sqrt(period.AMPLITUDE * basis.variance)
     own, shown = (
-        period.phases(patches.count(of, side, around), lengths, level.index, amplitude)
-        for of, around, lengths in (
-            (level.exemplar, (False, False), period.lengths(periods)),
+        period.phases(patches.count(of, side, around), those, level.index, basis.variance)
+        for of, around, those in (
+            (level.exemplar, (False, False), periods),
             (level.image, wrap, period.fitted(periods, size, wrap)),
         )
     )

@@ -26,13 +26,14 @@ class Field:
 
     field: int32 (2, fh, fw), row and column of the stretched exemplar's patch; weight: float32 (fh, fw) of its vote;
     worked: (height, width) of the exemplar, not stretched, and of the result, where the field was solved; lead: of
-    both in the leading map's pixels; stretches: of the exemplar, down and across.
+    the exemplar, of the result as it is made and of it as it is shown, in the leading map's pixels; stretches: of the
+    exemplar, down and across.
     """
 
     field: np.ndarray
     weight: np.ndarray
     worked: tuple[tuple[int, int], tuple[int, int]]
-    lead: tuple[tuple[int, int], tuple[int, int]]
+    lead: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     stretches: tuple[float, float]
 
     def save(self, path: Path) -> None:
@@ -64,18 +65,18 @@ class Field:
 
 def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
     """Yields Steps, returns the maps put together through a field that was solved before, by name."""
-    (height, width), result = field.lead
+    (height, width), *results = field.lead
     own = maps.lead.size
     if abs(own[0] * width - own[1] * height) > max(height, width, *own):
         raise InputError(
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
-    lead = round(result[0] * own[0] / height), round(result[1] * own[1] / width)
+    whole, lead = ((round(h * own[0] / height), round(w * own[1] / width)) for h, w in results)
     down, across = (round(n * ratio) for n, ratio in zip(field.worked[0], field.stretches, strict=True))
     last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
     arrays = kernels.array(field.field), kernels.array(field.weight)
     solution = Solution(*arrays, (down, across), field.worked[1], (), last)
-    return (yield from rendered(kernels, solution, maps, field.stretches, field.worked[0], lead))
+    return (yield from rendered(kernels, solution, maps, field.stretches, field.worked[0], (whole, lead)))
 
 
 def rendered(
@@ -84,20 +85,20 @@ def rendered(
     maps: MapSet,
     stretches: tuple[float, float],
     worked: tuple[int, int],
-    lead: tuple[int, int],
+    lead: tuple[tuple[int, int], tuple[int, int]],
 ) -> Generator[Step, None, dict[str, np.ndarray]]:
     """The maps put together through a solution, by name.
 
     stretches, worked: of the exemplar, its (height, width) where the field was solved before it was stretched. lead:
-    (height, width) of the result in the leading map's pixels.
+    (height, width) of the result in the leading map's pixels, as it is made and as it is shown.
     """
     images = {}
     for name, one in maps.maps.items():
-        size = maps.own(one, lead)
+        size, shown = (maps.own(one, size) for size in lead)
         if min(*size, *one.size) < transport.SIDE:
             raise InputError(f"{name}: would be {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch")
         put = _elected if one.role == "id" else _averaged
-        images[name] = yield from put(kernels, solution, one, stretches, worked, size)
+        images[name] = yield from put(kernels, solution, one, stretches, worked, size, shown)
     return images
 
 
@@ -108,14 +109,15 @@ def _elected(
     stretches: tuple[float, float],
     worked: tuple[int, int],
     size: tuple[int, int],
+    shown: tuple[int, int],
 ) -> Generator[Step, None, np.ndarray]:
     """A map of ids: every pixel has one of its values."""
     values, labels = one.ids()
-    place = _stretched(one.size, stretches)
-    stock = labels[place]
+    stock = labels[_nearest(one.size, stretches)]
     own = yield from transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size)
     winners = yield from transport.elect(kernels, own, stock)
-    return values[winners].reshape(*size, *one.image.shape[2:])
+    winners = winners[_nearest(size, _ratios(size, shown))]
+    return values[winners].reshape(*shown, *one.image.shape[2:])
 
 
 def _averaged(
@@ -125,24 +127,32 @@ def _averaged(
     stretches: tuple[float, float],
     worked: tuple[int, int],
     size: tuple[int, int],
+    shown: tuple[int, int],
 ) -> Generator[Step, None, np.ndarray]:
     """Any other map; one of fewer pixels than the field is put together at the field's size and reduced."""
-    small = one.size[0] < worked[0]
-    place = _stretched(worked if small else one.size, stretches)
-    stock = (resized(one.rendered(), worked) if small else one.rendered())[place]
+    small, heights = one.size[0] < worked[0], one.role == "height"
+    stock = resized(one.rendered(), worked) if small else one.rendered()
+    stock = period.stretched(stock, stretches)
     exemplar = (stock.shape[0], stock.shape[1])
     own = yield from transport.carried(kernels, solution, exemplar, solution.size if small else size)
-    parts, heights = [], one.role == "height"
+    at_once = own.size == shown and not heights
+    parts = []
     for planes in transport.render(kernels, own, slopes.with_differences(stock) if heights else stock):
-        parts.append(planes if heights or small else one.restored(planes))
+        parts.append(one.restored(planes) if at_once else planes)
         yield solution.last
     whole = np.concatenate(parts)
     if heights:
         wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
-        whole = slopes.levelled(slopes.integrated(whole, wrap, slopes.REACH * min(stock.shape[:2])), stock)
-    return one.restored(resized(whole, size)) if heights or small else whole
+        whole = slopes.levelled(slopes.integrated(whole, wrap, slopes.REACH * min(exemplar)), stock)
+    if size != shown:  # an axis that is shown at another length than it was made wraps
+        whole = period.stretched(whole, _ratios(size, shown), "wrap")
+    return whole if at_once else one.restored(resized(whole, shown))
 
 
-def _stretched(size: tuple[int, int], stretches: tuple[float, float]) -> tuple[np.ndarray, ...]:
+def _nearest(size: tuple[int, int], ratios: tuple[float, float]) -> tuple[np.ndarray, ...]:
     """The index of an image of some size that stretches it."""
-    return np.ix_(*(period.nearest(n, ratio) for n, ratio in zip(size, stretches, strict=True)))
+    return np.ix_(*(period.nearest(n, ratio) for n, ratio in zip(size, ratios, strict=True)))
+
+
+def _ratios(size: tuple[int, int], shown: tuple[int, int]) -> tuple[float, float]:
+    return shown[0] / size[0], shown[1] / size[1]

@@ -63,9 +63,15 @@ class Result:
             "device": self.device,
             "period": [found and round(found.length, 2) for found in self.periods[::-1]],
             "fits": list(snapped(size, self.periods)),
-            "stretch": [round(ratio, 4) for ratio in self.field.stretches[::-1]],
+            "stretch": [round(ratio, 4) for ratio in self._stretches()[::-1]],
             "retreats": list(self.retreats),
             "warnings": [f"{name}: {words}" for name, words in self.maps.warnings().items()],
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }
+
+    def _stretches(self) -> tuple[float, float]:
+        """Of the structure, down and across, from the exemplar to what is shown."""
+        _, made, shown = self.field.lead
+        down, across = (ratio * n / m for ratio, n, m in zip(self.field.stretches, shown, made, strict=True))
+        return down, across

@@ -21,7 +21,7 @@ LITTLE = 16
 def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     planes, periods = prepared(maps)
-    return (yield from solved(request, maps, planes, periods))
+    return (yield from made(request, maps, planes, periods))
 
 
 def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
@@ -31,14 +31,16 @@ def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
     return planes, period.found(planes)
 
 
-def solved(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
+def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
     if min(size) < transport.SIDE:
         raise InputError(f"size is {request.size}: too small for an exemplar of {maps.lead.size[::-1]} px")
-    ratios = period.stretches(periods, size, wrap)
+    ratios, solved = period.lattice(periods, size, wrap)
+    by = maps.reduction
+    whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
     exemplar, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
     effort = transport.EFFORTS[request.quality]
     retreats: list[str] = []
@@ -46,8 +48,8 @@ def solved(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Perio
     while True:
         compute = kernels.load(device, request.threads, memory)
         try:
-            solution = yield from transport.solve(compute, exemplar, size, wrap, request.seed, effort, fit)
-            images = yield from rendered(compute, solution, maps, ratios, worked, lead)
+            solution = yield from transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
+            images = yield from rendered(compute, solution, maps, ratios, worked, (whole, lead))
             found, weight = compute.numpy(solution.field), compute.numpy(solution.weight)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
@@ -61,6 +63,6 @@ def solved(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Perio
             else:
                 raise
         else:
-            field = Field(found, weight, (worked, size), (maps.lead.size, lead), ratios)
-            scaled = period.scaled(periods, (maps.reduction, maps.reduction))
+            field = Field(found, weight, (worked, solved), (maps.lead.size, whole, lead), ratios)
+            scaled = period.scaled(periods, (by, by))
             return Result(request, maps, images, field, compute.name, solution.seconds, scaled, tuple(retreats))

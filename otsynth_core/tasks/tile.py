@@ -27,5 +27,5 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         size = period.snapped(Size(width, height), period.scaled(periods, (maps.reduction, maps.reduction)))
     options = {name: getattr(request, name) for name in ("seed", "device", "quality", "threads", "memory")}
     wrapped = Synthesize(size=size, wrap="both", **options)
-    result = yield from synthesize.solved(wrapped, maps, planes, periods)
+    result = yield from synthesize.made(wrapped, maps, planes, periods)
     return replace(result, request=request)

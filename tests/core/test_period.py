@@ -57,13 +57,21 @@ def test_sizes_that_fit() -> None:
     assert period.snapped(Size(100, 100), (Period(24, 1), None)) == (100, 96)
 
 
-def test_phases_repeat_with_the_period_at_every_level() -> None:
-    rows, columns = period.phases((64, 10), (16.0, None), 1, 0.5)
-    assert rows.shape == (64, 2)
-    assert columns.shape == (10, 0)
-    np.testing.assert_allclose(rows[8:], rows[:-8], atol=1e-6)
-    np.testing.assert_allclose((rows**2).sum(1), 0.25, rtol=1e-5)
-    assert period.fitted((Period(16, 1), Period(10, 1)), (100, 95), (True, False)) == (100 / 6, 10)
+@pytest.mark.parametrize("evidence", [0.5, 0.9])
+def test_phases_repeat_with_the_period_at_every_level(evidence: float) -> None:
+    """A sure period counts more, so much that a pixel off costs the same share at every level."""
+    for level, length in ((0, 64.0), (1, 32.0), (2, 16.0)):
+        rows, columns = period.phases((64, 10), (Period(64, evidence), None), level, 2.0)
+        assert rows.shape == (64, 2)
+        assert columns.shape == (10, 0)
+        repeat = int(length)
+        np.testing.assert_allclose(rows[repeat:], rows[:-repeat], atol=1e-5)
+        if evidence < period.SURE:
+            np.testing.assert_allclose((rows**2).sum(1), 2 * period.AMPLITUDE, rtol=1e-5)
+        else:
+            np.testing.assert_allclose((np.diff(rows, axis=0) ** 2).sum(1), 2 * period.STRICT, rtol=0.02)
+    fit = period.fitted((Period(16, 1), Period(10, 1)), (100, 95), (True, False))
+    assert [one and one.length for one in fit] == [100 / 6, 10]
 
 
 def test_tile_keeps_a_grid_in_step() -> None:
@@ -95,21 +103,42 @@ def test_a_size_that_is_given_is_kept_and_the_grid_stretched() -> None:
         off = np.angle(np.exp(2j * np.pi * lines / T)) / (2 * np.pi) * T
         assert len(lines) >= 4
         assert np.ptp(off) <= 3
-    fh, fw = result.field.shape[1:]
-    assert result.field.dtype == np.int32
-    assert result.field.reshape(2, fh * fw).max(1) == pytest.approx([100, 110], abs=8)
+    fh, fw = result.field.field.shape[1:]
+    assert result.field.field.dtype == np.int32
+    assert result.field.field.reshape(2, fh * fw).max(1) == pytest.approx([100, 110], abs=8)
 
 
 def test_nothing_is_stretched_without_need() -> None:
-    down, across = Period(24, 1), Period(30, 1)
-    assert period.stretches((down, across), (104, 134), (True, True)) == pytest.approx((104 / 96, 134 / 120))
-    assert period.stretches((down, None), (104, 134), (False, True)) == (1, 1)  # does not wrap; does not repeat
-    assert period.stretches((down, across), (97, 121), (True, True)) == (1, 1)  # within a pixel
-    assert period.stretches((down, across), (30, 20), (True, True)) == (1, 1)  # by more than it would stand
+    down, across = Period(24, 0.5), Period(30, 0.5)
+    both, sure = (True, True), Period(51.2, 0.9)
+    ratios, size = period.lattice((down, across), (104, 134), both)
+    assert ratios == pytest.approx((104 / 96, 134 / 120))
+    assert size == (104, 134)
+    for case in (
+        ((down, None), (104, 134), (False, True)),  # does not wrap; does not repeat
+        ((down, across), (97, 121), both),  # within a pixel
+        ((down, across), (30, 20), both),  # by more than it would stand
+        ((sure, sure), (20, 31), both),
+        ((Period(48, 0.9), Period(52, 0.9)), (96, 520), both),  # a lattice as it is
+    ):
+        assert period.lattice(*case) == ((1, 1), case[1])
     u = blobs(30, 40, 3)
     np.testing.assert_array_equal(period.stretched(u, (1, 1)), u)
     np.testing.assert_array_equal(period.nearest(5, 1), np.arange(5))
     np.testing.assert_array_equal(period.nearest(5, 1.2), [0, 1, 2, 2, 3, 4])
+
+
+def test_a_sure_period_becomes_a_lattice_of_whole_pixels() -> None:
+    sure = Period(51.2, 0.9)
+    assert period.lattice((sure, sure), (512, 512), (True, False)) == ((52 / 51.2, 52 / 51.2), (520, 512))
+    assert period.lattice((sure, None), (1024, 300), (True, True)) == ((52 / 51.2, 1), (1040, 300))
+
+
+def test_a_circle_is_stretched_as_one() -> None:
+    u = blobs(40, 44, 1)
+    turned = np.roll(u, 22, 1)
+    wide, wide_turned = (period.stretched(v, (1, 2.0), "wrap") for v in (u, turned))
+    np.testing.assert_allclose(np.roll(wide, 44, 1), wide_turned, atol=1e-5)
 
 
 @pytest.mark.parametrize("ratio", [0.9, 1.04, 1.1])
