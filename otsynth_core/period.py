@@ -132,20 +132,32 @@ def stretched(
     border: what lies beyond, as `numpy.pad` calls it: "symmetric" or "wrap".
     A sinc of `LOBES` lobes under the root of a parabola; values stay between the least and the greatest of a plane.
     """
-    least, most = planes.min((0, 1)), planes.max((0, 1))
-    for ratio in ratios:
-        if ratio != 1:
-            n = len(planes)
-            at = (np.arange(round(n * ratio)) + 0.5) / ratio - 0.5
-            taps = np.floor(at).astype(int)[:, None] + np.arange(1 - LOBES, LOBES + 1)
-            t = taps - at[:, None]
-            weights = np.sinc(t) * np.sqrt(1 - (t / (LOBES + 0.5)) ** 2)
-            weights = (weights / weights.sum(1, keepdims=True)).astype(planes.dtype)
-            rows = np.pad(np.arange(n), LOBES + 1, mode=border)[taps + LOBES + 1]
-            pairs = zip(weights.T, rows.T, strict=True)
-            planes = sum(weight[:, None, None] * planes[row] for weight, row in pairs).clip(least, most)
-        planes = planes.swapaxes(0, 1)
-    return np.ascontiguousarray(planes)
+    if ratios == (1, 1):
+        return planes
+    shape = [round(n * ratio) for n, ratio in zip(planes.shape, ratios, strict=False)]
+    result = np.empty((*shape, planes.shape[2]), planes.dtype)
+    for channel in range(planes.shape[2]):
+        plane = planes[..., channel]
+        least, most = plane.min(), plane.max()
+        for ratio in ratios:
+            plane = (_resampled(plane, ratio, border) if ratio != 1 else plane).T
+        np.clip(plane, least, most, out=result[..., channel])
+    return result
+
+
+def _resampled(plane: np.ndarray, ratio: float, border: Literal["symmetric", "wrap"]) -> np.ndarray:
+    """A plane (H, W) with round(ratio H) rows."""
+    n = len(plane)
+    at = (np.arange(round(n * ratio)) + 0.5) / ratio - 0.5
+    taps = np.floor(at).astype(int)[:, None] + np.arange(1 - LOBES, LOBES + 1)
+    t = taps - at[:, None]
+    weights = np.sinc(t) * np.sqrt(1 - (t / (LOBES + 0.5)) ** 2)
+    weights = (weights / weights.sum(1, keepdims=True)).astype(plane.dtype)
+    rows = np.pad(np.arange(n), LOBES + 1, mode=border)[taps + LOBES + 1]
+    result = np.zeros((len(at), plane.shape[1]), plane.dtype)
+    for weight, row in zip(weights.T, rows.T, strict=True):
+        result += weight[:, None] * plane[row]
+    return result
 
 
 def phases(shape: tuple[int, int], of: Periods, level: int, variance: float) -> tuple[np.ndarray, np.ndarray]:

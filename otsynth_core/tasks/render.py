@@ -136,11 +136,15 @@ def _averaged(
     exemplar = (stock.shape[0], stock.shape[1])
     own = yield from transport.carried(kernels, solution, exemplar, solution.size if small else size)
     at_once = own.size == shown and not heights
-    parts = []
+    whole: np.ndarray = np.empty(0)
+    row = 0
     for planes in transport.render(kernels, own, slopes.with_differences(stock) if heights else stock):
-        parts.append(one.restored(planes) if at_once else planes)
+        part = one.restored(planes) if at_once else planes
+        if not row:
+            whole = np.empty((own.size[0], *part.shape[1:]), part.dtype)
+        whole[row : row + len(part)] = part
+        row += len(part)
         yield solution.last
-    whole = np.concatenate(parts)
     if heights:
         wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
         whole = slopes.levelled(slopes.integrated(whole, wrap, slopes.REACH * min(exemplar)), stock)
