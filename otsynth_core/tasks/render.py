@@ -147,7 +147,10 @@ def _averaged(
         yield solution.last
     if heights:
         wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
-        whole = slopes.levelled(slopes.integrated(whole, wrap, slopes.REACH * min(exemplar)), stock)
+        surface = whole[..., : stock.shape[2]]
+        if slopes.has_cliffs(surface, stock):
+            surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
+        whole = slopes.levelled(surface, stock)
     if size != shown:  # an axis that is shown at another length than it was made wraps
         whole = period.stretched(whole, _ratios(size, shown), "wrap")
     return whole if at_once else one.restored(resized(whole, shown))

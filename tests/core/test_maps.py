@@ -91,6 +91,14 @@ def test_heights_have_no_cliffs(material: dict[str, np.ndarray], made: otsynth_c
     np.testing.assert_allclose(*(np.quantile(u, [0.1, 0.5, 0.9]) for u in (given, height)), atol=0.02)
 
 
+def test_edges_of_the_exemplar_are_no_cliffs() -> None:
+    y, x = np.mgrid[:64, :64]
+    blocks = ((y // 8 + x // 8) % 2 + blobs(64, 64, 1)[..., 0] / 10).astype(np.float32)[..., None]
+    smooth = blobs(64, 64, 1) / 10
+    assert not slopes.has_cliffs(np.roll(blocks, 5, 1), blocks)
+    assert slopes.has_cliffs(np.concatenate([smooth, 1 - smooth]), smooth)
+
+
 @pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, True), (False, False)])
 def test_slopes_tell_the_surface(wrap: tuple[bool, bool]) -> None:
     y, x = np.mgrid[:40, :56] * 2 * np.pi
