@@ -87,13 +87,16 @@ def _parser() -> argparse.ArgumentParser:
                 metavar={"size": "WxH", "seed": "N", "threads": "N", "memory": "MiB"}.get(option.name),
                 help=option.metadata["help"],
             )
+        verb.add_argument(
+            "--weight", type=_pairs(float), metavar="ROLE=W,...", help="how much maps weigh in the comparison"
+        )
         verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
         verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
     summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
     verb = verbs.add_parser(RENDER, help=summary, description=summary)
     verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
     _common(verb)
-    verb.set_defaults(report=None, save_field=None, weight=None, device="auto", threads=None, memory=None)
+    verb.set_defaults(report=None, save_field=None, weight=None)
     return parser
 
 
@@ -104,9 +107,6 @@ def _common(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("-o", dest="out", metavar="OUT", required=True, help="image or, of several, folder")
     verb.add_argument("--maps", type=_pairs(Path), metavar="ROLE=FILE,...", help=f"roles: {', '.join(ROLES)}")
-    verb.add_argument(
-        "--weight", type=_pairs(float), metavar="ROLE=W,...", help="how much maps weigh in the comparison"
-    )
     verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -151,8 +151,9 @@ def _run(options: argparse.Namespace) -> None:
     notes = [path for path in (options.report, options.save_field) if path]
     for path in notes:
         files.check_folder(path)
+    written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
-        if [*targets.values(), *notes].count(path) > 1:
+        if written.count(path.resolve()) > 1:
             what = "report" if path == options.report else "field" if path == options.save_field else "image"
             raise InputError(f"{path}: would be written twice; choose another for the {what}")
         if path.exists() and any(path.samefile(source) for source in pictures):
@@ -160,7 +161,7 @@ def _run(options: argparse.Namespace) -> None:
     show = None if options.quiet else _Bar()
     if options.task == RENDER:
         field = Field.load(options.field)
-        compute = kernels.load(options.device, options.threads, options.memory)
+        compute = kernels.load("auto")
         images, told = tasks.finished(render.steps(field, maps, compute), None), f"on {compute.name}"
         about: dict[str, object] = {"task": RENDER, "field": str(options.field)}
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Map:
         """Whether the last channel covers the others: it does in colour, elsewhere it is one more."""
         return self.channels in (2, 4) and self.role in ("color", "emission") and not self.associated
 
-    @property
+    @cached_property
     def opaque(self) -> bool:
         full = np.iinfo(self.image.dtype).max if self.image.dtype.kind == "u" else 1
         return not self.has_alpha or bool((self.image[..., -1] == full).all())
@@ -149,7 +150,7 @@ class Map:
                 return f"its vectors are {length:.2f} long on average, not 1: is it a normal map?"
         return None
 
-    @property
+    @cached_property
     def _signed(self) -> bool:
         """Whether a float normal map holds -1 to 1, not 0 to 1."""
         return self.image.dtype.kind == "f" and bool((self.image < -0.01).any())

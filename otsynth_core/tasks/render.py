@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -21,24 +21,33 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Field:
-    """Where every patch of a result comes from, and what it takes to put other maps of the same material together.
+class Sizes:
+    """How large an exemplar and a result of it are, as (height, width).
 
-    field: int32 (2, fh, fw), row and column of the stretched exemplar's patch; weight: float32 (fh, fw) of its vote;
-    worked: (height, width) of the exemplar, not stretched, and of the result, where the field was solved; lead: of
-    the exemplar, of the result as it is made and of it as it is shown, in the leading map's pixels; stretches: of the
-    exemplar, down and across.
+    worked: of the exemplar, not stretched, and of the result, where the field was solved; lead: of the exemplar, of the
+    result as it is made and of it as it is shown, in the leading map's pixels; stretches: of the exemplar, down and
+    across.
     """
 
-    field: np.ndarray
-    weight: np.ndarray
     worked: tuple[tuple[int, int], tuple[int, int]]
     lead: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     stretches: tuple[float, float]
 
+
+@dataclass(frozen=True)
+class Field:
+    """Where every patch of a result comes from, and what it takes to put other maps of the same material together.
+
+    field: int32 (2, fh, fw), row and column of the stretched exemplar's patch; weight: float32 (fh, fw) of its vote.
+    """
+
+    field: np.ndarray
+    weight: np.ndarray
+    sizes: Sizes
+
     def save(self, path: Path) -> None:
         """As an .npz file: its arrays, and a line of JSON."""
-        words = json.dumps({"format": FORMAT, "worked": self.worked, "lead": self.lead, "stretches": self.stretches})
+        words = json.dumps({"format": FORMAT, **asdict(self.sizes)})
         with path.open("wb") as file:
             np.savez_compressed(file, field=self.field.astype(np.int16), weight=self.weight, about=np.array(words))
 
@@ -60,81 +69,62 @@ class Field:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
-        return cls(field, weight, sizes["worked"], sizes["lead"], stretches)  # type: ignore[arg-type]
+        return cls(field, weight, Sizes(sizes["worked"], sizes["lead"], stretches))  # type: ignore[arg-type]
 
 
 def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
     """Yields Steps, returns the maps put together through a field that was solved before, by name."""
-    (height, width), *results = field.lead
+    (height, width), *results = field.sizes.lead
     own = maps.lead.size
     if abs(own[0] * width - own[1] * height) > max(height, width, *own):
         raise InputError(
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
-    whole, lead = ((round(h * own[0] / height), round(w * own[1] / width)) for h, w in results)
-    down, across = (round(n * ratio) for n, ratio in zip(field.worked[0], field.stretches, strict=True))
+    made, shown = ((round(h * own[0] / height), round(w * own[1] / width)) for h, w in results)
+    sizes = replace(field.sizes, lead=(own, made, shown))
+    exemplar, result = sizes.worked
+    down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
     last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
     arrays = kernels.array(field.field), kernels.array(field.weight)
-    solution = Solution(*arrays, (down, across), field.worked[1], (), last)
-    return (yield from rendered(kernels, solution, maps, field.stretches, field.worked[0], (whole, lead)))
+    solution = Solution(*arrays, (down, across), result, (), last)
+    return (yield from rendered(kernels, solution, maps, sizes))
 
 
 def rendered(
-    kernels: Kernels,
-    solution: Solution,
-    maps: MapSet,
-    stretches: tuple[float, float],
-    worked: tuple[int, int],
-    lead: tuple[tuple[int, int], tuple[int, int]],
+    kernels: Kernels, solution: Solution, maps: MapSet, sizes: Sizes
 ) -> Generator[Step, None, dict[str, np.ndarray]]:
-    """The maps put together through a solution, by name.
-
-    stretches, worked: of the exemplar, its (height, width) where the field was solved before it was stretched. lead:
-    (height, width) of the result in the leading map's pixels, as it is made and as it is shown.
-    """
+    """The maps put together through a solution, by name."""
     images = {}
     for name, one in maps.maps.items():
-        size, shown = (maps.own(one, size) for size in lead)
-        if min(*size, *one.size) < transport.SIDE:
-            raise InputError(f"{name}: would be {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch")
+        made, shown = (maps.own(one, size) for size in sizes.lead[1:])
+        if min(*made, *one.size) < transport.SIDE:
+            raise InputError(f"{name}: would be {made[1]}x{made[0]} px: smaller than one {transport.SIDE} px patch")
         put = _elected if one.role == "id" else _averaged
-        images[name] = yield from put(kernels, solution, one, stretches, worked, size, shown)
+        images[name] = yield from put(kernels, solution, one, sizes, (made, shown))
     return images
 
 
 def _elected(
-    kernels: Kernels,
-    solution: Solution,
-    one: Map,
-    stretches: tuple[float, float],
-    worked: tuple[int, int],
-    size: tuple[int, int],
-    shown: tuple[int, int],
+    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
 ) -> Generator[Step, None, np.ndarray]:
-    """A map of ids: every pixel has one of its values."""
+    """A map of ids, every pixel with one of its values; result: its size as it is made and as it is shown."""
     values, labels = one.ids()
-    stock = labels[_nearest(one.size, stretches)]
-    own = yield from transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size)
+    made, shown = result
+    stock = labels[_nearest(one.size, sizes.stretches)]
+    own = yield from transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
     winners = yield from transport.elect(kernels, own, stock)
-    winners = winners[_nearest(size, _ratios(size, shown))]
-    return values[winners].reshape(*shown, *one.image.shape[2:])
+    return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
 
 def _averaged(
-    kernels: Kernels,
-    solution: Solution,
-    one: Map,
-    stretches: tuple[float, float],
-    worked: tuple[int, int],
-    size: tuple[int, int],
-    shown: tuple[int, int],
+    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
 ) -> Generator[Step, None, np.ndarray]:
     """Any other map; one of fewer pixels than the field is put together at the field's size and reduced."""
+    (worked, _), (made, shown) = sizes.worked, result
     small, heights = one.size[0] < worked[0], one.role == "height"
-    stock = resized(one.rendered(), worked) if small else one.rendered()
-    stock = period.stretched(stock, stretches)
+    stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
     exemplar = (stock.shape[0], stock.shape[1])
-    own = yield from transport.carried(kernels, solution, exemplar, solution.size if small else size)
+    own = yield from transport.carried(kernels, solution, exemplar, solution.size if small else made)
     at_once = own.size == shown and not heights
     whole: np.ndarray = np.empty(0)
     row = 0
@@ -151,8 +141,8 @@ def _averaged(
         if slopes.has_cliffs(surface, stock):
             surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
         whole = slopes.levelled(surface, stock)
-    if size != shown:  # an axis that is shown at another length than it was made wraps
-        whole = period.stretched(whole, _ratios(size, shown), "wrap")
+    if made != shown:  # an axis that is shown at another length than it was made wraps
+        whole = period.stretched(whole, _ratios(made, shown), "wrap")
     return whole if at_once else one.restored(resized(whole, shown))
 
 
@@ -161,5 +151,5 @@ def _nearest(size: tuple[int, int], ratios: tuple[float, float]) -> tuple[np.nda
     return np.ix_(*(period.nearest(n, ratio) for n, ratio in zip(size, ratios, strict=True)))
 
 
-def _ratios(size: tuple[int, int], shown: tuple[int, int]) -> tuple[float, float]:
-    return shown[0] / size[0], shown[1] / size[1]
+def _ratios(made: tuple[int, int], shown: tuple[int, int]) -> tuple[float, float]:
+    return shown[0] / made[0], shown[1] / made[1]

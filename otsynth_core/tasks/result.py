@@ -72,6 +72,6 @@ class Result:
 
     def _stretches(self) -> tuple[float, float]:
         """Of the structure, down and across, from the exemplar to what is shown."""
-        _, made, shown = self.field.lead
-        down, across = (ratio * n / m for ratio, n, m in zip(self.field.stretches, shown, made, strict=True))
+        _, made, shown = self.field.sizes.lead
+        down, across = (ratio * n / m for ratio, n, m in zip(self.field.sizes.stretches, shown, made, strict=True))
         return down, across

@@ -9,9 +9,9 @@ import numpy as np
 from .. import kernels, period, transport
 from ..maps import MapSet
 from ..period import Periods
-from ..spec import InputError, Synthesize
+from ..spec import InputError, Size, Synthesize
 from ..transport import Step
-from .render import Field, rendered
+from .render import Field, Sizes, rendered
 from .result import Result
 
 LITTLE = 16
@@ -37,11 +37,13 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
     if min(size) < transport.SIDE:
-        raise InputError(f"size is {request.size}: too small for an exemplar of {maps.lead.size[::-1]} px")
+        given = Size(*maps.lead.size[::-1])
+        raise InputError(f"size is {request.size}: too small beside an exemplar of {given} px; ask for a larger one")
     ratios, solved = period.lattice(periods, size, wrap)
     by = maps.reduction
     whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
     exemplar, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
+    sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
     effort = transport.EFFORTS[request.quality]
     retreats: list[str] = []
     device, memory = request.device, request.memory
@@ -49,7 +51,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         compute = kernels.load(device, request.threads, memory)
         try:
             solution = yield from transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
-            images = yield from rendered(compute, solution, maps, ratios, worked, (whole, lead))
+            images = yield from rendered(compute, solution, maps, sizes)
             found, weight = compute.numpy(solution.field), compute.numpy(solution.weight)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
@@ -63,6 +65,6 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
             else:
                 raise
         else:
-            field = Field(found, weight, (worked, solved), (maps.lead.size, whole, lead), ratios)
+            field = Field(found, weight, sizes)
             scaled = period.scaled(periods, (by, by))
             return Result(request, maps, images, field, compute.name, solution.seconds, scaled, tuple(retreats))

@@ -88,7 +88,7 @@ def rows(folder: Path, crop: int, sheets: Path | None) -> list[str]:
                 before, scale = off(image, given["height"])
                 extra_cells[0] = f"{before:.1f} / {off(made[name], made['height'], scale)[0]:.1f}"
         if name == "color":
-            extra_cells[2] = f"{step:.3f}" if result.field.stretches == (1, 1) else "stretched"
+            extra_cells[2] = f"{step:.3f}" if result.field.sizes.stretches == (1, 1) else "stretched"
             cells[0] += f" ({seconds:.1f} s)"
         bars = [("ratio", ratio <= 1.6), ("seam", seam <= 1.1)]
         lines.append("| " + " | ".join([*cells, *extra_cells, " ".join(n for n, ok in bars if not ok)]) + " |")

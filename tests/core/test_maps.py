@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, kernels, slopes, tasks
+from otsynth_core import InputError, Map, kernels, slopes, tasks, transport
 from otsynth_core.maps import MapSet, resized
 from otsynth_core.roles import ROLES, guessed
 from otsynth_core.tasks import Field, render
+from otsynth_core.transport import Solution, Step
 
 from .conftest import blobs
 
@@ -143,6 +144,27 @@ def test_maps_of_other_sizes_are_carried(material: dict[str, np.ndarray]) -> Non
         assert np.abs(images["ao"] - half).mean() < 12
 
 
+def test_a_field_is_carried_alike_by_every_provider(provider: kernels.Kernels) -> None:
+    rng = np.random.default_rng(0)
+    C = np.stack([rng.integers(20, size=(24, 16)), rng.integers(26, size=(24, 16))]).astype(np.int32)
+    weight = rng.random((24, 16)).astype(np.float32) + 0.1
+    labels = rng.integers(11, size=(60, 75))
+    images = []
+    for compute in (provider, kernels.load("numpy")):
+        last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
+        arrays = compute.array(C), compute.array(weight)
+        solution = Solution(*arrays, (24, 30), (24, 20), (), last)  # wraps down, not across
+        own = tasks.finished(transport.carried(compute, solution, (60, 75), (60, 50)))
+        fields = compute.numpy(own.field)
+        assert fields.shape == (2, 60, 46)
+        assert (fields >= 0).all()
+        assert (fields.max((1, 2)) <= (55, 70)).all()
+        images.append((fields, tasks.finished(transport.elect(compute, own, labels))))
+    np.testing.assert_array_equal(images[0][0], images[1][0])
+    assert (images[0][1] == images[1][1]).mean() > 0.99  # but for ties
+    assert set(np.unique(images[0][1])) == set(range(11))
+
+
 def test_one_image_is_compared_as_it_is(material: dict[str, np.ndarray]) -> None:
     color = material["color"]
     np.testing.assert_array_equal(MapSet.of(color).compared(), (color / 255).astype(np.float32))
@@ -167,6 +189,22 @@ def test_sixteen_bits_are_sixteen_bits() -> None:
     result = otsynth_core.tile(image, device="numpy").image
     assert result.dtype == np.uint16
     assert len(np.unique(result)) > 1000
+
+
+def test_exposure_of_linear_colour_does_not_count(material: dict[str, np.ndarray]) -> None:
+    light = (material["color"] / np.float32(255)) ** 2.2
+    planes = [Map(light * gain, linear=True).compared() for gain in (np.float32(1), np.float32(64))]
+    np.testing.assert_allclose(*planes, rtol=1e-4)
+    assert planes[0].std() < light.std() / light.mean()  # highlights weigh less than they are bright
+
+
+def test_associated_colour_is_not_multiplied_again(material: dict[str, np.ndarray]) -> None:
+    light = (material["color"] / np.float32(255)) ** 2.2
+    glow = np.concatenate([light, np.float32(0.25) * light[..., :1]], 2)  # light without a surface: more than its alpha
+    one = Map(glow, linear=True, associated=True)
+    np.testing.assert_array_equal(one.rendered(), glow)
+    made = otsynth_core.tile(one, device="numpy").image
+    np.testing.assert_allclose(made[..., 3], made[..., 0] / 4, rtol=1e-4)
 
 
 def test_linear_colour_of_any_range_stays_so() -> None:
