@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .otsynth_core.maps import Map
 from .otsynth_core.spec import PROTOCOL, InputError, Request, to_json
 
 _PLACE = str(Path(__file__).parent)
@@ -33,14 +34,14 @@ class JobError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The picture and the worker's report on it."""
+    """The pictures, by the maps' names, and the worker's report on them."""
 
-    image: np.ndarray
+    images: dict[str, np.ndarray]
     report: dict[str, Any]
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], request: Request, exemplar: np.ndarray
+    command: Sequence[str], environment: Mapping[str, str], request: Request, maps: Mapping[str, Map]
 ) -> Generator[dict[str, Any], None, Outcome]:
     """Yields the worker's step messages, returns the Outcome. To cancel is to close the generator.
 
@@ -51,19 +52,24 @@ def run(
         tempfile.TemporaryDirectory(prefix="otsynth-", ignore_cleanup_errors=True) as folder,
         (Path(folder) / "log.txt").open("w+b") as log,
     ):
-        given, made = Path(folder) / "exemplar.npy", Path(folder) / "result.npy"
-        np.save(given, exemplar, allow_pickle=False)
+        told = [
+            {"name": name, "file": f"{folder}/{n}.npy", "role": one.role, "linear": one.linear}
+            | {"associated": one.associated, "result": f"{folder}/{n}_made.npy"}
+            for n, (name, one) in enumerate(maps.items())
+        ]
+        for given, one in zip(told, maps.values(), strict=True):
+            np.save(str(given["file"]), one.image, allow_pickle=False)
         process = _started(command, environment, folder, log)
         try:
             _greet(process, log)
-            _ask(process, {"do": "run", "request": to_json(request), "exemplar": str(given), "result": str(made)})
+            _ask(process, {"do": "run", "request": to_json(request), "maps": told})
             while (message := _heard(process, log))["is"] == "step":
                 yield message
             if message["is"] == "error":
                 if message["code"] == "input":
                     raise InputError(message["message"])
                 raise JobError(message["message"], message["hint"], _text(log))
-            return _outcome(made, message)
+            return _outcome(told, maps, message["report"])
         except (KeyError, ValueError, OSError) as error:
             if isinstance(error, InputError):
                 raise
@@ -73,11 +79,13 @@ def run(
             _end(process)
 
 
-def _outcome(made: Path, message: Mapping[str, Any]) -> Outcome:
-    image, report = np.load(made, allow_pickle=False), message["report"]
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] > 4:
-        raise ValueError(f"a result of {image.dtype} values and shape {image.shape}")
-    return Outcome(image, {"size": report["size"], "device": report["device"], "seconds": report["seconds"], **report})
+def _outcome(told: list[dict[str, Any]], maps: Mapping[str, Map], report: dict[str, Any]) -> Outcome:
+    images = {given["name"]: np.load(given["result"], allow_pickle=False) for given in told}
+    for name, image in images.items():
+        given = maps[name].image
+        if image.dtype != given.dtype or image.shape[2:] != given.shape[2:]:
+            raise ValueError(f"a result of {image.dtype} values and shape {image.shape}")
+    return Outcome(images, {"size": report["size"], "device": report["device"], "seconds": report["seconds"], **report})
 
 
 def _started(

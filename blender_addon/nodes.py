@@ -1,32 +1,96 @@
-"""Which image the user means, and where the result goes: a new Image Texture node beside the source's."""
+"""Which images the user means, and where results go: new Image Texture nodes beside the sources'."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
 
+from .otsynth_core.roles import ROLES, guessed
 from .otsynth_core.spec import InputError
+
+MADE_OF = "otsynth_source"
+"""Custom property of a node that shows a result: the name of the node that shows the source."""
+LEFT_OUT = "none"
+"""In the place of a role: the image is no part of the material's set."""
 
 _KEPT = ("projection", "projection_blend", "interpolation", "extension", "parent")
 _DRAWN = 300
 """About how high an Image Texture node is drawn, with a gap; headless Blender does not know."""
+_INPUTS = {
+    "Base Color": "color",
+    "Color": "color",
+    "Metallic": "metallic",
+    "Roughness": "roughness",
+    "Alpha": "alpha",
+    "Specular": "specular",
+    "Specular IOR Level": "specular",
+    "Specular Tint": "specular",
+    "Emission": "emission",
+    "Emission Color": "emission",
+    "Emission Strength": "emission",
+    "Displacement": "height",
+}
+"""What a shader's or the output's input is given. Every other passes for "other"."""
+_TYPES = {"NORMAL_MAP": "normal", "BUMP": "height", "DISPLACEMENT": "height", "EMISSION": "emission"}
+"""What a node is given, of these types."""
+_SPLITS = ("SEPARATE_COLOR", "SEPRGB", "SEPXYZ")
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image and, where it is one of a material's, its node and the tree that the node is in."""
+    """An image, what it is of, and the nodes of a material that show it, each with the tree that it is in."""
 
     image: bpy.types.Image
-    tree: bpy.types.NodeTree | None
-    node: bpy.types.Node | None
+    role: str
+    places: tuple[tuple[bpy.types.NodeTree, bpy.types.Node], ...]
 
 
-def source(context: bpy.types.Context) -> Source:
-    """The image in the Image Editor, or that of the active Image Texture node of the active material.
+def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
+    """The images of the material that is shown, or the one in the Image Editor or in the active Image Texture node.
 
+    whole: every image that feeds the material's output, but those that are left out.
     Raises InputError with a sentence that says what is missing.
     """
+    if not whole:
+        return [_active(context)]
+    found = [one for one in images(context) if one.role != LEFT_OUT]
+    if not found:
+        raise InputError("Every image of the material is left out: give one a role")
+    return found
+
+
+def images(context: bpy.types.Context) -> list[Source]:
+    """Every image that feeds the active material's output, its role `LEFT_OUT` where the user has said so.
+
+    Of two of one role the second becomes "other". Raises InputError where there is none.
+    """
+    material, tree = _material(context, context.space_data)
+    _check_editable(material, tree)
+    uses = _feeding(tree)
+    if not uses:
+        raise InputError(f'No image feeds the output of material "{material.name}": connect an Image Texture node')
+    found: list[Source] = []
+    for image, (linked, places) in uses.items():
+        for inner, _ in places:
+            _check_editable(inner)
+        role = _role(image, linked)
+        taken = {one.role for one in found} - {LEFT_OUT}
+        found.append(Source(image, "other" if role in taken else role, tuple(places)))
+    return found
+
+
+def _role(image: bpy.types.Image, linked: str | None) -> str:
+    """The user's word for it, else what it is linked to, else what its name tells."""
+    if image.otsynth_role != "auto":
+        return image.otsynth_role
+    if linked not in (None, "color", "other"):
+        return linked
+    return guessed(image.name, among=linked == "other") or linked or "color"
+
+
+def _active(context: bpy.types.Context) -> Source:
     space = context.space_data
     if space is not None and space.type == "IMAGE_EDITOR":
         return _shown(context, space)
@@ -36,7 +100,7 @@ def source(context: bpy.types.Context) -> Source:
         raise InputError("No Image Texture node is active: click one in the material's node tree")
     if node.image is None:
         raise InputError(f'Node "{node.name}" has no image: open one in it')
-    return Source(node.image, tree, node)
+    return _single(context, node.image, ((tree, node),))
 
 
 def _shown(context: bpy.types.Context, space: bpy.types.Space) -> Source:
@@ -45,53 +109,208 @@ def _shown(context: bpy.types.Context, space: bpy.types.Space) -> Source:
     try:
         tree = _tree(context, None)
     except InputError:
-        return Source(space.image, None, None)
+        return _single(context, space.image, ())
     users = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.image == space.image]
     users.sort(key=lambda node: node != tree.nodes.active)
-    return Source(space.image, tree, users[0]) if users else Source(space.image, None, None)
+    return _single(context, space.image, ((tree, users[0]),) if users else ())
+
+
+def _single(
+    context: bpy.types.Context, image: bpy.types.Image, places: tuple[tuple[bpy.types.NodeTree, bpy.types.Node], ...]
+) -> Source:
+    try:
+        linked = _feeding(_material(context, context.space_data)[1]).get(image, (None, []))[0]
+    except InputError:
+        linked = None
+    role = _role(image, linked)
+    return Source(image, "color" if role == LEFT_OUT else role, places)
+
+
+def _material(
+    context: bpy.types.Context, space: bpy.types.Space | None
+) -> tuple[bpy.types.Material, bpy.types.NodeTree]:
+    """The material that is shown or active, and its own tree."""
+    owner = None
+    if space is not None and space.type == "NODE_EDITOR" and space.tree_type == "ShaderNodeTree":
+        owner = space.id
+    if owner is None:
+        owner = context.object.active_material if context.object else None
+    if owner is None:
+        raise InputError("No material is active: select an object that has one")
+    if owner.node_tree is None:
+        raise InputError(f'Material "{owner.name}" has no nodes: turn on Use Nodes')
+    return owner, owner.node_tree
 
 
 def _tree(context: bpy.types.Context, space: bpy.types.Space | None) -> bpy.types.NodeTree:
-    tree = None
-    if space is not None and space.type == "NODE_EDITOR" and space.tree_type == "ShaderNodeTree":
-        tree, owner = space.edit_tree, space.id
-    if tree is None:
-        owner = context.object.active_material if context.object else None
-        if owner is None:
-            raise InputError("No material is active: select an object that has one")
-        tree = owner.node_tree
-    if tree is None:
-        raise InputError(f'Material "{owner.name}" has no nodes: turn on Use Nodes')
-    for block in (owner, tree):
-        if block is not None and not block.is_editable:
-            raise InputError(f'"{block.name}" is linked from another file: make it local to change it')
+    """The tree that is shown, which may be that of a group, or the active material's."""
+    owner, tree = _material(context, space)
+    if space is not None and space.type == "NODE_EDITOR" and space.edit_tree is not None:
+        tree = space.edit_tree
+    _check_editable(owner, tree)
     return tree
 
 
-def place(source: Source, image: bpy.types.Image) -> bpy.types.Node | None:
-    """A node with the image below the source's: same settings, parent and vector. None if the source has no node."""
-    if source.tree is None or source.node is None:
-        return None
-    old, tree = source.node, source.tree
-    place = _free(tree, old)
-    new = tree.nodes.new(old.bl_idname)
-    new.image = image
-    for name in _KEPT:
-        setattr(new, name, getattr(old, name))
-    new.label = image.name
-    new.width = old.width
-    new.location = place
-    for link in old.inputs["Vector"].links:
-        tree.links.new(link.from_socket, new.inputs["Vector"])
-    new.select = False
-    tree.nodes.active = old
-    return new
+def _check_editable(*blocks: bpy.types.ID) -> None:
+    for block in blocks:
+        if not block.is_editable:
+            raise InputError(f'"{block.name}" is linked from another file: make it local to change it')
 
 
-def _free(tree: bpy.types.NodeTree, node: bpy.types.Node) -> tuple[float, float]:
-    """The first place below the node where no other Image Texture node stands."""
+class _Walk:
+    """The way back along the links from a material's output to its images, through groups."""
+
+    def __init__(self) -> None:
+        self.found: dict[bpy.types.Image, tuple[dict[str, bool], list[tuple[bpy.types.NodeTree, bpy.types.Node]]]] = {}
+        self.seen: set[tuple[object, ...]] = set()
+
+    def back(self, socket: bpy.types.NodeSocket, role: str, split: bool, groups: tuple[bpy.types.Node, ...]) -> None:
+        """groups: the group nodes that we are inside of, outermost first; split: whether by a channel of its own."""
+        key = (socket.as_pointer(), role, split, tuple(node.as_pointer() for node in groups))
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        for link in socket.links:
+            if link.is_muted:
+                continue
+            node, out = link.from_node, link.from_socket
+            if node.type == "TEX_IMAGE":
+                if node.image is not None:
+                    roles, places = self.found.setdefault(node.image, ({}, []))
+                    roles["alpha" if out.name == "Alpha" else role] = split
+                    if (socket.id_data, node) not in places:
+                        places.append((socket.id_data, node))
+            elif node.type == "GROUP":
+                if node.node_tree is not None:
+                    for end in (n for n in node.node_tree.nodes if n.type == "GROUP_OUTPUT" and n.is_active_output):
+                        self.back(_input(end, out.identifier), role, split, (*groups, node))
+            elif node.type == "GROUP_INPUT":
+                if groups:
+                    self.back(_input(groups[-1], out.identifier), role, split, groups[:-1])
+            else:
+                for inner in node.inputs:
+                    self.back(inner, _given(node, inner, role), split or node.type in _SPLITS, groups)
+
+
+def _input(node: bpy.types.Node, identifier: str) -> bpy.types.NodeSocket:
+    return next(socket for socket in node.inputs if socket.identifier == identifier)
+
+
+def _given(node: bpy.types.Node, socket: bpy.types.NodeSocket, role: str) -> str:
+    """What a node is given at an input if it gives `role`."""
+    if socket.name == "Normal":
+        return "normal"
+    if node.type in _TYPES:
+        return _TYPES[node.type]
+    if any(out.type == "SHADER" for out in node.outputs) and socket.type != "SHADER":
+        return _INPUTS.get(socket.name, "other")
+    if node.type in ("MIX", "MIX_RGB") and socket.name in ("Factor", "Fac"):
+        return "other"
+    return role
+
+
+def _feeding(
+    tree: bpy.types.NodeTree,
+) -> dict[bpy.types.Image, tuple[str, list[tuple[bpy.types.NodeTree, bpy.types.Node]]]]:
+    """The images that feed a material's output: what each is linked to, and the nodes that show it."""
+    output = tree.get_output_node("ALL") or tree.get_output_node("CYCLES") or tree.get_output_node("EEVEE")
+    walk = _Walk()
+    for socket in output.inputs if output else ():
+        walk.back(socket, _INPUTS.get(socket.name, "other"), False, ())
+    found = {}
+    for image, (roles, places) in walk.found.items():
+        if len(roles) > 1:
+            roles.pop("alpha", None)  # its own alpha goes with it
+        packed = len(roles) > 1 and all(roles.values())
+        found[image] = ("packed" if packed else min(roles, key=list(ROLES).index), places)
+    return found
+
+
+def place(made: list[tuple[Source, bpy.types.Image]], frame: str | None) -> bool:
+    """A node with each image below its source's: same settings and vector. False where no source has a node.
+
+    frame: label of a frame to put them into, in each tree; without one a node has the parent of its source.
+    """
+    trees: dict[bpy.types.NodeTree, list[tuple[bpy.types.Node, bpy.types.Image]]] = {}
+    for source, image in made:
+        for tree, node in source.places:
+            trees.setdefault(tree, []).append((node, image))
+    for tree, pairs in trees.items():
+        active = tree.nodes.active
+        around = None
+        down = _room(tree, [node for node, _ in pairs])
+        if frame is not None:
+            around = tree.nodes.new("NodeFrame")
+            around.label = frame
+        for old, image in pairs:
+            new = tree.nodes.new(old.bl_idname)
+            new.image = image
+            for name in _KEPT:
+                setattr(new, name, getattr(old, name))
+            x, y = old.location
+            if around is not None:
+                new.parent = around
+                x, y = _absolute(old)
+            new.label = image.name
+            new.width = old.width
+            new.location = x, y - down
+            new[MADE_OF] = old.name
+            for link in old.inputs["Vector"].links:
+                tree.links.new(link.from_socket, new.inputs["Vector"])
+            new.select = False
+        tree.nodes.active = active
+    return bool(trees)
+
+
+def _absolute(node: bpy.types.Node) -> tuple[float, float]:
     x, y = node.location
-    others = [n.location for n in tree.nodes if n.type == "TEX_IMAGE" and n.parent == node.parent]
-    while any(abs(o.x - x) < node.width and abs(o.y - y) < _DRAWN for o in others):
-        y -= _DRAWN
+    while node.parent is not None:
+        node = node.parent
+        x, y = x + node.location.x, y + node.location.y
     return x, y
+
+
+def _room(tree: bpy.types.NodeTree, nodes: list[bpy.types.Node]) -> float:
+    """How far down copies of nodes, all together, stand clear of every node."""
+    x, y = zip(*(_absolute(node) for node in nodes), strict=True)
+    left, right = min(x), max(x) + nodes[0].width
+    others = [(*_absolute(node), node.width) for node in tree.nodes if node.type != "FRAME"]
+    column = [y for x, y, width in others if left < x + width and x < right]
+    top, high = max(y), max(y) - min(y) + _DRAWN
+    down = high
+    while any(top - down - high < y and y - _DRAWN < top - down for y in column):
+        down += _DRAWN
+    return down
+
+
+def results(context: bpy.types.Context) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
+    """The nodes of the active material, in groups as well, that show a result: tree, the source's node, the node."""
+    _, tree = _material(context, context.space_data)
+    trees = [tree]
+    for tree in trees:
+        for node in tree.nodes:
+            if node.type == "GROUP" and node.node_tree is not None and node.node_tree not in trees:
+                trees.append(node.node_tree)
+            old = tree.nodes.get(node.get(MADE_OF, ""))
+            if old is not None and old.type == node.type == "TEX_IMAGE":
+                yield tree, old, node
+
+
+def use(context: bpy.types.Context, made: bool) -> int:
+    """Links what the sources' nodes feed to the newest results, or back; how many nodes were exchanged."""
+    exchanged = 0
+    newest = {}
+    for tree, old, new in list(results(context)):
+        _check_editable(tree)
+        exchanged += _moved(tree, new, old)
+        newest[tree, old] = new
+    if made:
+        exchanged = sum(_moved(tree, old, new) for (tree, old), new in newest.items())
+    return exchanged
+
+
+def _moved(tree: bpy.types.NodeTree, giver: bpy.types.Node, taker: bpy.types.Node) -> bool:
+    links = [(link.from_socket.name, link.to_socket) for out in giver.outputs for link in out.links]
+    for name, socket in links:
+        tree.links.new(taker.outputs[name], socket)
+    return bool(links)

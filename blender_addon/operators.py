@@ -28,15 +28,18 @@ class _Synthesis:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         try:
-            nodes.source(context)
+            nodes.sources(context, whole=False)
         except InputError as error:
-            cls.poll_message_set(str(error))  # type: ignore[attr-defined]
-            return False
+            try:
+                nodes.sources(context, whole=True)
+            except InputError:
+                cls.poll_message_set(str(error))  # type: ignore[attr-defined]
+                return False
         return True
 
     def execute(self: Any, context: bpy.types.Context) -> set[str]:
         try:
-            image = self._made(context)
+            images = self._made(context)
         except InputError as error:
             self.report({"ERROR"}, str(error))
         except jobs.JobError as error:
@@ -50,26 +53,48 @@ class _Synthesis:
             traceback.print_exc()
             self.report({"ERROR"}, f"{type(error).__name__}: {error}. Nothing was changed; the console has more.")
         else:
-            report = json.loads(image[REPORT])
+            report = json.loads(images[0][REPORT])
             size, device, seconds = Size(*report["size"]), report["device"], report["seconds"]
-            self.report({"INFO"}, f'Made "{image.name}", {size} px on {device} in {seconds:.1f} s')
+            what = f'"{images[0].name}"' if len(images) == 1 else f"{len(images)} maps"
+            self.report({"INFO"}, f"Made {what}, {size} px on {device} in {seconds:.1f} s")
+            for warning in report.get("warnings", ()):
+                self.report({"WARNING"}, warning)
             return {"FINISHED"}
         return {"CANCELLED"}
 
-    def _made(self: Any, context: bpy.types.Context) -> bpy.types.Image:
-        source = nodes.source(context)
+    def _made(self: Any, context: bpy.types.Context) -> list[bpy.types.Image]:
+        sources = nodes.sources(context, self.whole)
         request = properties.request(self.task, self)
-        path = pixels.beside(source.image, self.suffix) if self.store == "beside" else None
-        exemplar = pixels.read(source.image)
+        given = {source.image.name: pixels.read(source.image, source.role) for source in sources}
+        paths = [
+            pixels.beside(source.image, self.suffix, picture.ending) if self.store == "beside" else None
+            for source, picture in zip(sources, given.values(), strict=True)
+        ]
         command = runtime.command(context.preferences.addons[__package__].preferences.python)
-        outcome = _progressed(context, jobs.run(command, runtime.environment(), request, exemplar))
-        image = pixels.create(_stem(source.image.name) + self.suffix, outcome.image, source.image, path)
-        image[REPORT] = json.dumps({"source": source.image.name, **outcome.report})
-        if nodes.place(source, image) is None:
-            image.use_fake_user = True  # nothing else keeps it
+        maps = {name: picture.map for name, picture in given.items()}
+        outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
+        images: list[bpy.types.Image] = []
+        try:
+            for source, picture, path in zip(sources, given.values(), paths, strict=True):
+                name, made = source.image.name, outcome.images[source.image.name]
+                images.append(pixels.create(_stem(name) + self.suffix, made, picture, source.image, path))
+                images[-1][REPORT] = json.dumps({"source": name, **outcome.report})
+        except BaseException:
+            for image, path in zip(images, paths, strict=False):
+                bpy.data.images.remove(image)
+                if path is not None:
+                    path.unlink(missing_ok=True)
+            raise
+        if not nodes.place(list(zip(sources, images, strict=True)), self.bl_label if self.whole else None):
+            images[0].use_fake_user = True  # nothing else keeps it
+        elif self.use:
+            nodes.use(context, made=True)
         if context.space_data is not None and context.space_data.type == "IMAGE_EDITOR":
-            context.space_data.image = image
-        return image
+            for source, image in zip(sources, images, strict=True):
+                if context.space_data.image == source.image:
+                    context.space_data.image = image
+                    break
+        return images
 
 
 def _stem(name: str) -> str:
@@ -82,6 +107,7 @@ def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:
     """The outcome of the work, its steps shown at the pointer or, without a window, printed a line a level."""
     window = context.window_manager
     window.progress_begin(0, 1)
+    told = None
     try:
         with closing(work):
             while True:
@@ -90,7 +116,8 @@ def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:
                 except StopIteration as end:
                     return end.value
                 window.progress_update(step["fraction"])
-                if bpy.app.background and step["round"] == step["rounds"]:
+                if bpy.app.background and step["round"] == step["rounds"] and step["level"] != told:
+                    told = step["level"]
                     level, levels = step["levels"] - step["level"], step["levels"]
                     sys.stdout.write(f"otsynth: level {level} of {levels} done, {step['fraction']:.0%}\n")
                     sys.stdout.flush()
@@ -116,7 +143,29 @@ class OTSYNTH_OT_synthesize(_Synthesis, properties.ForSynthesize, bpy.types.Oper
     suffix = "_synthesized"
 
 
-_CLASSES = (OTSYNTH_OT_tile, OTSYNTH_OT_synthesize)
+class OTSYNTH_OT_use(bpy.types.Operator):
+    """Link the newest results in the place of their sources in the material, or the sources again"""
+
+    bl_idname = "otsynth.use"
+    bl_label = "Use Results"
+    bl_options = {"REGISTER", "UNDO"}
+
+    result: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Results", description="Use the results; otherwise the sources", default=True
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            exchanged = nodes.use(context, self.result)
+        except InputError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not exchanged:
+            self.report({"INFO"}, "Nothing to exchange")
+        return {"FINISHED"}
+
+
+_CLASSES = (OTSYNTH_OT_tile, OTSYNTH_OT_synthesize, OTSYNTH_OT_use)
 
 
 def register() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from . import nodes
-from .operators import OTSYNTH_OT_synthesize, OTSYNTH_OT_tile
+from .operators import OTSYNTH_OT_synthesize, OTSYNTH_OT_tile, OTSYNTH_OT_use
 from .otsynth_core.spec import InputError
-from .properties import ForSynthesize, ForTile, names
+from .properties import ROLE_NAMES, ForSynthesize, ForTile, names
 
 
 class _Panel:
@@ -21,8 +21,9 @@ class _Panel:
         layout, options = self.layout, context.scene.otsynth
         layout.use_property_split = True
         layout.use_property_decorate = False
+        layout.prop(options, "whole")
         try:
-            layout.label(text=nodes.source(context).image.name, icon="IMAGE_DATA")
+            _sources(layout, context, options.whole)
         except InputError as error:
             for line in str(error).split(": "):
                 layout.label(text=line)
@@ -31,6 +32,7 @@ class _Panel:
         common.prop(options, "quality")
         common.prop(options, "device")
         common.prop(options, "store")
+        common.prop(options, "use")
         tile = layout.column(align=True)
         tile.prop(options, "use_source_size")
         _button(tile, OTSYNTH_OT_tile, ForTile, options)
@@ -39,6 +41,20 @@ class _Panel:
         free.prop(options, "height")
         free.prop(options, "wrap")
         _button(free, OTSYNTH_OT_synthesize, ForSynthesize, options)
+
+
+def _sources(layout: Any, context: bpy.types.Context, whole: bool) -> None:
+    """The images that will be worked on, each with its role, which can be corrected."""
+    found = nodes.images(context) if whole else nodes.sources(context, whole=False)
+    rows = layout.column(align=True)
+    for source in found:
+        row = rows.row(align=True)
+        row.label(text=source.image.name, icon="IMAGE_DATA")
+        row.prop_menu_enum(source.image, "otsynth_role", text=ROLE_NAMES[source.role])
+    if any(nodes.results(context)):
+        row = layout.row(align=True)
+        row.operator(OTSYNTH_OT_use.bl_idname, text="Use Results").result = True
+        row.operator(OTSYNTH_OT_use.bl_idname, text="Use Sources").result = False
 
 
 def _button(layout: Any, operator: Any, kind: type, options: Any) -> None:

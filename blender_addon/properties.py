@@ -9,6 +9,8 @@ from typing import Any
 
 import bpy
 
+from .nodes import LEFT_OUT
+from .otsynth_core.roles import ROLES
 from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Request, Size, Synthesize, Tile
 
 _FIELDS = {option.name: option for option in fields(Synthesize)}
@@ -24,6 +26,16 @@ _LABELS = {
         "numpy": "NumPy",
     },
 }
+
+
+ROLE_NAMES = {
+    **{role: role.title() for role in ROLES},
+    "ao": "Ambient Occlusion",
+    "packed": "Packed Channels",
+    "id": "ID",
+    LEFT_OUT: "Left Out",
+}
+"""What roles are called on the screen."""
 
 
 def _sentence(text: str) -> str:
@@ -59,12 +71,20 @@ class Common:
     )
     quality: _choice("quality")  # type: ignore[valid-type]
     device: _choice("device")  # type: ignore[valid-type]
+    whole: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Whole Material",
+        description="Work on every image that feeds the material's output, all in step",
+    )
+    use: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Use the Result",
+        description="Link the result in the place of its source; the source's node stays",
+    )
     store: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Store",
         description="Where the new image is kept",
         items=[
             ("pack", "In the Blend File", "Pack the new image into the .blend file"),
-            ("beside", "Beside the Source", "Save the new image as a PNG file next to the source's file"),
+            ("beside", "Beside the Source", "Save the new image next to the source's file: PNG, or OpenEXR for floats"),
         ],
         default="pack",
     )
@@ -128,9 +148,16 @@ def register() -> None:
     bpy.utils.register_class(OTSYNTH_PG_options)
     bpy.utils.register_class(OTSYNTH_AP_preferences)
     bpy.types.Scene.otsynth = bpy.props.PointerProperty(type=OTSYNTH_PG_options)
+    bpy.types.Image.otsynth_role = bpy.props.EnumProperty(
+        name="Role",
+        description="What the image is of: how it is compared and put together",
+        items=[("auto", "Automatic", "By what it is linked to, or its name")]
+        + [(role, name, "") for role, name in ROLE_NAMES.items()],
+    )
 
 
 def unregister() -> None:
+    del bpy.types.Image.otsynth_role
     del bpy.types.Scene.otsynth
     bpy.utils.unregister_class(OTSYNTH_AP_preferences)
     bpy.utils.unregister_class(OTSYNTH_PG_options)

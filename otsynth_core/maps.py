@@ -207,7 +207,8 @@ class MapSet:
             if abs(h * width - w * height) > max(h, w, height, width):  # by more than a pixel of either
                 first = next(n for n, m in maps.items() if m is made.lead)
                 raise InputError(
-                    f"{name}: is {w}x{h} px, {first} {width}x{height}: the maps of a material must have one proportion"
+                    f"{name}: is {w}x{h} px, {first} {width}x{height}: the maps of a material must have one proportion;"
+                    " resize it or leave it out"
                 )
         return made
 

@@ -1,8 +1,9 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 1}``, then for every line on stdin
+Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 2}``, then for every line on stdin
 
-    {"do": "run", "request": {"task": "tile", ...}, "exemplar": "IN.npy", "result": "OUT.npy"}
+    {"do": "run", "request": {"task": "tile", ...}, "maps": [{"name": "color", "file": "IN.npy", "role": "color",
+     "linear": false, "associated": false, "result": "OUT.npy"}, ...]}
 
 answers any number of ``{"is": "step", "level", "levels", "round", "rounds", "fraction"}`` and one of
 
@@ -26,6 +27,7 @@ import numpy as np
 
 from . import tasks
 from .kernels import ran_out
+from .maps import Map
 from .spec import PROTOCOL, InputError, from_json
 from .transport import Step
 
@@ -63,9 +65,15 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
         names = ("level", "levels", "round", "rounds", "fraction")
         _say(answers, {"is": "step", **{name: getattr(step, name) for name in names}})
 
-    exemplar = np.load(message["exemplar"], allow_pickle=False)
-    result = tasks.finished(tasks.steps(from_json(message["request"]), exemplar), tell)
-    np.save(Path(message["result"]), result.image, allow_pickle=False)
+    maps = {
+        given["name"]: Map(
+            np.load(given["file"], allow_pickle=False), given["role"], given["linear"], given["associated"]
+        )
+        for given in message["maps"]
+    }
+    result = tasks.finished(tasks.steps(from_json(message["request"]), maps), tell)
+    for given in message["maps"]:
+        np.save(Path(given["result"]), result.images[given["name"]], allow_pickle=False)
     return {"is": "done", "report": result.report()}
 
 

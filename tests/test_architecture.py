@@ -77,10 +77,14 @@ def test_core_imports_point_down(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", modules(ADDON))
-def test_addon_reaches_the_core_through_the_request_only(module: str) -> None:
+def test_addon_reaches_the_core_through_requests_and_maps_only(module: str) -> None:
     found = imports(modules(ADDON)[module], ADDON)
     assert not {i for i in found if i.split(".")[0] in ("torch", "otsynth_core")}
-    assert {i for i in found if "otsynth_core" in i} <= {".otsynth_core.spec"}
+    assert {i for i in found if "otsynth_core" in i} <= {
+        ".otsynth_core.spec",
+        ".otsynth_core.roles",
+        ".otsynth_core.maps",
+    }
     if module in WITHOUT_BPY:
         assert "bpy" not in found
 

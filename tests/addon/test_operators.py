@@ -117,7 +117,7 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "seed", "quality", "device", "store"}
+    common = {"width", "height", "seed", "quality", "device", "whole", "use", "store"}
     assert set(properties.names(properties.ForTile)) == common | {"use_source_size"}
     assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
@@ -257,12 +257,6 @@ def test_render_result(scene: Scene) -> None:
     assert "render result" in refusal(scene)
 
 
-def test_deep_images_are_refused_by_name(scene: Scene) -> None:
-    deep = picture(40, 48, 3).astype(np.uint16) * 257
-    scene.node.image = bpy.data.images.load(str(png(scene.folder / "deep.png", deep)))
-    assert "16-bit or float" in refusal(scene)
-
-
 def test_beside_needs_a_file(scene: Scene) -> None:
     scene.node.image.pack()
     assert "not in a file" in refusal(scene, store="beside")
@@ -285,7 +279,7 @@ def program(scene: Scene, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTSYNTH_PYTHON", str(path))
 
 
-READY = 'print(json.dumps({"is": "ready", "protocol": 1, "device": "x"}), flush=True); sys.stdin.readline()'
+READY = 'print(json.dumps({"is": "ready", "protocol": 2, "device": "x"}), flush=True); sys.stdin.readline()'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")

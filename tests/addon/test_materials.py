@@ -1,0 +1,260 @@
+"""Whole materials: which images feed the output and what they are of, results in step, in a frame, in use or not."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from .conftest import MODULE, Scene, bpy, picture, png, values
+
+
+def nodes() -> ModuleType:
+    return importlib.import_module(f"{MODULE}.nodes")
+
+
+def image_node(scene: Scene, name: str, pixels: np.ndarray, tree: bpy.types.NodeTree | None = None) -> bpy.types.Node:
+    tree = tree or scene.tree
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.load(str(png(scene.folder / f"{name}.png", pixels)))
+    node.name, node.location = name, (-700, -300 * len(tree.nodes))
+    return node
+
+
+def shader(scene: Scene) -> bpy.types.Node:
+    return next(node for node in scene.tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+
+def through(tree: bpy.types.NodeTree, kind: str, source: object, into: str | int, out: str | int = 0) -> object:
+    """A new node behind a socket; returns its output."""
+    node = tree.nodes.new(kind)
+    tree.links.new(source, node.inputs[into])
+    return node.outputs[out]
+
+
+def roles() -> dict[str, str]:
+    return {one.image.name: one.role for one in nodes().images(bpy.context)}
+
+
+@pytest.fixture
+def material(scene: Scene) -> Scene:
+    """Colour, normals, a packed map split by channels, heights, alpha through a group, and one that feeds nothing."""
+    tree, principled = scene.tree, shader(scene)
+    y, x = np.mgrid[:40, :48]
+    slope = np.stack([128 + 60 * np.sin(x / 5), 128 + 60 * np.cos(y / 4), np.full((40, 48), 220)], 2)
+    normal = image_node(scene, "bumps", np.rint(slope).astype(np.uint8))
+    tree.links.new(through(tree, "ShaderNodeNormalMap", normal.outputs[0], "Color"), principled.inputs["Normal"])
+    orm = image_node(scene, "three", picture(40, 48, 3)[::-1].copy())
+    split = through(tree, "ShaderNodeSeparateColor", orm.outputs[0], 0).node
+    tree.links.new(split.outputs[1], principled.inputs["Roughness"])
+    tree.links.new(split.outputs[2], principled.inputs["Metallic"])
+    height = image_node(scene, "deep", picture(40, 48, 1).astype(np.uint16) * 200)
+    height.image.colorspace_settings.name = "Non-Color"
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    lifted = through(tree, "ShaderNodeDisplacement", height.outputs[0], "Height")
+    tree.links.new(lifted, output.inputs["Displacement"])
+    image_node(scene, "aside", picture(40, 48, 3))
+    group = bpy.data.node_groups.new("Holes", "ShaderNodeTree")
+    group.interface.new_socket("Factor", in_out="OUTPUT", socket_type="NodeSocketFloat")
+    end = group.nodes.new("NodeGroupOutput")
+    holes = image_node(scene, "holes", picture(40, 48, 1), group)
+    group.links.new(through(group, "ShaderNodeInvert", holes.outputs[0], "Color"), end.inputs[0])
+    box = tree.nodes.new("ShaderNodeGroup")
+    box.node_tree = group
+    tree.links.new(box.outputs[0], principled.inputs["Alpha"])
+    return scene
+
+
+WANTED = {"wall.png": "color", "bumps.png": "normal", "three.png": "packed", "deep.png": "height", "holes.png": "alpha"}
+
+
+def test_every_image_that_feeds_the_output_has_the_role_of_its_links(material: Scene) -> None:
+    assert roles() == WANTED
+
+
+def test_names_tell_what_links_do_not(material: Scene) -> None:
+    tree, principled = material.tree, shader(material)
+    ao = image_node(material, "wall_ao", picture(40, 48, 1))
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+    colours = [socket for socket in mix.inputs if socket.type == "RGBA"]
+    mask = image_node(material, "where", picture(40, 48, 1))
+    tree.links.new(material.node.outputs[0], colours[0])
+    tree.links.new(ao.outputs[0], colours[1])
+    tree.links.new(mask.outputs[0], mix.inputs[0])
+    result = next(socket for socket in mix.outputs if socket.type == "RGBA")
+    tree.links.new(result, principled.inputs["Base Color"])
+    assert roles() == {**WANTED, "wall_ao.png": "ao", "where.png": "other"}
+
+
+def test_a_picture_and_its_alpha_are_one_map(material: Scene) -> None:
+    material.tree.links.new(material.node.outputs["Alpha"], shader(material).inputs["Alpha"])
+    assert roles()["wall.png"] == "color"
+    assert "holes.png" not in roles()
+
+
+def test_of_two_of_one_role_the_second_is_another(material: Scene) -> None:
+    second = image_node(material, "second", picture(40, 48, 3))
+    material.tree.links.new(second.outputs[0], shader(material).inputs["Emission Color"])
+    bpy.data.images["second.png"].otsynth_role = "color"
+    found = roles()
+    assert sorted((found["wall.png"], found["second.png"])) == ["color", "other"]
+
+
+def test_a_role_can_be_corrected_and_an_image_left_out(material: Scene) -> None:
+    bpy.data.images["three.png"].otsynth_role = "roughness"
+    bpy.data.images["holes.png"].otsynth_role = "none"
+    found = {one.image.name: one.role for one in nodes().sources(bpy.context, True)}
+    assert found == {**{name: role for name, role in WANTED.items() if name != "holes.png"}, "three.png": "roughness"}
+    for name in WANTED:
+        bpy.data.images[name].otsynth_role = "none"
+    with pytest.raises(RuntimeError, match="left out"):
+        bpy.ops.otsynth.tile(whole=True, device="numpy")
+
+
+def made(scene: Scene, tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
+    return {node["otsynth_source"]: node for node in tree.nodes if "otsynth_source" in node}
+
+
+def test_all_maps_are_the_cores_result_in_step(material: Scene) -> None:
+    assert bpy.ops.otsynth.tile(whole=True, device="numpy", seed=3, width=56, height=44) == {"FINISHED"}
+    core = importlib.import_module(f"{MODULE}.otsynth_core")
+    given = {
+        "wall.png": picture(40, 48, 3),
+        "bumps.png": values(bpy.data.images["bumps.png"])[..., :3],
+        "three.png": picture(40, 48, 3)[::-1].copy(),
+        "deep.png": picture(40, 48, 1).astype(np.uint16) * 200,
+        "holes.png": picture(40, 48, 1),
+    }
+    order = [one.image.name for one in nodes().images(bpy.context)]
+    maps = {name: core.Map(given[name], WANTED[name]) for name in order}
+    wanted = core.tile(maps, device="numpy", seed=3, size=(56, 44)).images
+    pixels = importlib.import_module(f"{MODULE}.pixels")
+    for name, image in wanted.items():
+        result = bpy.data.images[name.replace(".png", "_tile")]
+        assert tuple(result.size) == (56, 44)
+        np.testing.assert_array_equal(pixels.read(result, WANTED[name]).map.image, image)
+        assert json.loads(result["otsynth"])["source"] == name
+
+
+def test_results_stand_in_a_frame_beside_the_sources(material: Scene) -> None:
+    links = len(material.tree.links)
+    bpy.ops.otsynth.tile(whole=True, device="numpy")
+    group = bpy.data.node_groups["Holes"]
+    assert set(made(material, material.tree)) == {material.node_name, "bumps", "three", "deep"}
+    assert set(made(material, group)) == {"holes"}
+    for tree in (material.tree, group):
+        frames = {node.parent for node in made(material, tree).values()}
+        assert [frame.label for frame in frames] == ["Make Seamless"]
+        old = [node.location.y for node in tree.nodes if node.type == "TEX_IMAGE" and not node.parent]
+        assert max(node.location.y for node in made(material, tree).values()) <= min(old) - 280
+    first = made(material, material.tree)[material.node_name]
+    assert first.inputs["Vector"].links[0].from_socket == material.node.inputs["Vector"].links[0].from_socket
+    assert first.interpolation == material.node.interpolation
+    assert len(material.tree.links) == links + 1  # that vector: the material still uses its sources
+    assert material.tree.nodes.active == material.node
+
+
+def feeding() -> set[str]:
+    return {one.image.name for one in nodes().images(bpy.context)}
+
+
+def test_the_material_uses_results_or_sources(material: Scene) -> None:
+    bpy.ops.otsynth.tile(whole=True, device="numpy", use=True)
+    results = {name.replace(".png", "_tile") for name in WANTED}
+    assert feeding() == results
+    bpy.ops.otsynth.use(result=False)
+    assert feeding() == set(WANTED)
+    bpy.ops.otsynth.use(result=True)
+    assert feeding() == results
+    bpy.ops.otsynth.use(result=False)
+    bpy.ops.otsynth.tile(device="numpy", use=True, seed=1)  # of the active node alone, beside the older one
+    assert feeding() == set(results) - {"wall_tile"} | {"wall_tile.001"}
+
+
+def test_maps_of_another_proportion_are_refused_by_name(material: Scene) -> None:
+    other = image_node(material, "decal", picture(40, 24, 1))
+    material.tree.links.new(other.outputs[0], shader(material).inputs["Emission Strength"])
+    before = material.state()
+    with pytest.raises(RuntimeError, match="decal.png: is 24x40 px, wall.png 48x40.*leave it out"):
+        bpy.ops.otsynth.tile(whole=True, device="numpy")
+    assert material.state() == before
+    other.image.otsynth_role = "none"
+    assert bpy.ops.otsynth.tile(whole=True, device="numpy") == {"FINISHED"}
+
+
+def test_what_cannot_be_made_leaves_nothing_behind(material: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = importlib.import_module(f"{MODULE}.pixels")
+    create, calls = pixels.create, []
+
+    def failing(*arguments: object) -> bpy.types.Image:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise OSError(28, "No space left on device")
+        return create(*arguments)
+
+    monkeypatch.setattr(pixels, "create", failing)
+    bpy.data.images["holes.png"].otsynth_role = "none"
+    before = material.state()
+    with pytest.raises(RuntimeError, match="No space left"):
+        bpy.ops.otsynth.tile(whole=True, device="numpy", store="beside")
+    assert len(calls) == 4
+    assert material.state() == before
+
+
+def test_beside_keeps_each_depth(material: Scene) -> None:
+    bpy.ops.otsynth.tile(whole=True, device="numpy", store="beside")
+    assert {path.name for path in material.folder.glob("*_tile.png")} == {n.replace(".", "_tile.") for n in WANTED}
+    head = (material.folder / "deep_tile.png").read_bytes()[:26]
+    assert head[24:] == bytes([16, 0])  # bits, grey
+
+
+def test_no_image_feeds_the_output(material: Scene) -> None:
+    material.tree.links.clear()
+    with pytest.raises(RuntimeError, match="No image feeds the output"):
+        bpy.ops.otsynth.tile(whole=True, device="numpy")
+
+
+def test_undo_takes_the_whole_set_back(material: Scene) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    before = material.state()
+    bpy.ops.otsynth.tile("EXEC_DEFAULT", True, whole=True, use=True, device="numpy")
+    assert material.state() != before
+    bpy.ops.ed.undo()
+    assert material.state() == before
+    assert feeding() == set(WANTED)
+    bpy.ops.ed.redo()
+    assert feeding() == {name.replace(".png", "_tile") for name in WANTED}
+
+
+def test_the_panel_draws(material: Scene) -> None:
+    """Every label, property and button that it names exists; without a window only its words can be looked at."""
+    panels = importlib.import_module(f"{MODULE}.panels")
+    said: list[str] = []
+
+    class Layout:
+        def __getattr__(self, name: str) -> object:
+            return lambda *_, **__: self
+
+        def label(self, text: str, icon: str = "NONE") -> None:
+            said.append(text)
+
+        def prop(self, owner: bpy.types.bpy_struct, name: str) -> None:
+            said.append(owner.bl_rna.properties[name].name)
+
+        def prop_menu_enum(self, owner: bpy.types.bpy_struct, name: str, text: str) -> None:
+            assert name in owner.bl_rna.properties
+            said.append(text)
+
+    class Panel(panels._Panel):
+        layout = Layout()
+
+    options = bpy.context.scene.otsynth
+    options.whole = True
+    Panel().draw(bpy.context)
+    words = " ".join(said)
+    for word in ("wall.png Color", "bumps.png Normal", "three.png Packed Channels", "Whole Material", "Use the Result"):
+        assert word in words
