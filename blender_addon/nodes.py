@@ -30,6 +30,7 @@ _INPUTS = {
     "Emission": "emission",
     "Emission Color": "emission",
     "Emission Strength": "emission",
+    "Normal": "normal",
     "Displacement": "height",
 }
 """What a shader's or the output's input is given. Every other passes for "other"."""
@@ -177,7 +178,8 @@ class _Walk:
             if node.type == "TEX_IMAGE":
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
-                    roles["alpha" if out.name == "Alpha" else role] = split
+                    alpha = out.name == "Alpha"
+                    roles["alpha" if alpha else role] = split or alpha
                     if (socket.id_data, node) not in places:
                         places.append((socket.id_data, node))
             elif node.type == "GROUP":
@@ -198,8 +200,6 @@ def _input(node: bpy.types.Node, identifier: str) -> bpy.types.NodeSocket:
 
 def _given(node: bpy.types.Node, socket: bpy.types.NodeSocket, role: str) -> str:
     """What a node is given at an input if it gives `role`."""
-    if socket.name == "Normal":
-        return "normal"
     if node.type in _TYPES:
         return _TYPES[node.type]
     if any(out.type == "SHADER" for out in node.outputs) and socket.type != "SHADER":
@@ -219,8 +219,6 @@ def _feeding(
         walk.back(socket, _INPUTS.get(socket.name, "other"), False, ())
     found = {}
     for image, (roles, places) in walk.found.items():
-        if len(roles) > 1:
-            roles.pop("alpha", None)  # its own alpha goes with it
         packed = len(roles) > 1 and all(roles.values())
         found[image] = ("packed" if packed else min(roles, key=list(ROLES).index), places)
     return found

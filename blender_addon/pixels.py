@@ -91,7 +91,6 @@ def _stored(image: bpy.types.Image) -> np.ndarray:
     """The values in the file of an image that Blender holds as floats: uint16 where they are of 16 bits."""
     twin = image.copy()
     try:
-        twin.alpha_mode = "CHANNEL_PACKED"
         twin.colorspace_settings.name = "Non-Color"
         values = _values(twin)
     finally:
@@ -172,7 +171,6 @@ def _fill_float(image: bpy.types.Image, pixels: np.ndarray, path: Path | None) -
     rgba[..., :3] = pixels[::-1, :, : 3 if channels > 2 else 1]
     if channels in (2, 4):
         rgba[..., 3] = pixels[::-1, :, -1]
-    image.alpha_mode = "CHANNEL_PACKED"
     image.colorspace_settings.name = "Non-Color"
     image.pixels.foreach_set(rgba.ravel())
     image.update()

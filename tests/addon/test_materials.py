@@ -96,6 +96,24 @@ def test_a_picture_and_its_alpha_are_one_map(material: Scene) -> None:
     assert "holes.png" not in roles()
 
 
+def test_a_picture_that_is_used_twice_is_of_colour(material: Scene) -> None:
+    material.tree.links.new(material.node.outputs[0], shader(material).inputs["Roughness"])
+    assert roles()["wall.png"] == "color"
+
+
+def test_a_map_of_normals_may_be_linked_as_it_is(material: Scene) -> None:
+    material.tree.links.new(material.tree.nodes["bumps"].outputs[0], shader(material).inputs["Normal"])
+    assert roles()["bumps.png"] == "normal"
+
+
+def test_alpha_beside_channels_is_one_more(material: Scene) -> None:
+    tree = material.tree
+    tree.links.remove(shader(material).inputs["Metallic"].links[0])
+    assert roles()["three.png"] == "roughness"
+    tree.links.new(tree.nodes["three"].outputs["Alpha"], shader(material).inputs["Alpha"])
+    assert roles()["three.png"] == "packed"
+
+
 def test_of_two_of_one_role_the_second_is_another(material: Scene) -> None:
     second = image_node(material, "second", picture(40, 48, 3))
     material.tree.links.new(second.outputs[0], shader(material).inputs["Emission Color"])

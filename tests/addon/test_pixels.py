@@ -110,6 +110,16 @@ def test_floats(pixels: ModuleType, scene: Scene, space: str, mode: str, store: 
     np.testing.assert_array_equal(values, floats())
 
 
+def test_light_is_put_together_by_the_core_as_it_is(pixels: ModuleType, scene: Scene) -> None:
+    """Linear, multiplied by alpha, of any range: the operator's result is the core's."""
+    core = importlib.import_module(f"{MODULE}.otsynth_core")
+    scene.node.image = exr(scene.folder / "a.exr", np.abs(floats()))
+    bpy.ops.otsynth.tile(device="numpy")
+    made = pixels.read(bpy.data.images["a_tile"], "color").map.image
+    wanted = core.tile(core.Map(np.abs(floats()), linear=True, associated=True), device="numpy").image
+    np.testing.assert_array_equal(made, wanted)
+
+
 def test_a_float_file_of_few_values_stays_float(pixels: ModuleType, scene: Scene) -> None:
     image = exr(scene.folder / "a.exr", (floats() > 0).astype(np.float32))
     assert there_and_back(pixels, scene.folder, image, "pack").dtype == np.float32
