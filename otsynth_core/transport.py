@@ -86,7 +86,7 @@ class Solution:
     exemplar: tuple[int, int]
     size: tuple[int, int]
     seconds: tuple[float, ...]
-    last: Step  # for whatever is left to do
+    last: Step
 
 
 @dataclass(frozen=True)
@@ -364,8 +364,11 @@ def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[in
 
 def carried(
     kernels: Kernels, solution: Solution, exemplar: tuple[int, int], size: tuple[int, int]
-) -> Generator[Step, None, Solution]:
-    """The solution for the same exemplar and result at other sizes: what lay so far apart lies as much farther."""
+) -> Generator[float, None, Solution]:
+    """The solution for the same exemplar and result at other sizes: what lay so far apart lies as much farther.
+
+    Yields the share that is done after each portion.
+    """
     if (exemplar, size) == (solution.exemplar, solution.size):
         return solution
     field, nearest = [], []
@@ -386,7 +389,7 @@ def carried(
             moved = own[axis] + (2 * (found[axis] - was_at[axis]) * many + one) // (2 * one)
             C[axis, rows] = moved.clip(0, ends[axis] - 1)
         weight[rows] = solution.weight[i[rows]][:, k]
-        yield solution.last
+        yield rows.stop / field[0]
     return Solution(C, weight, exemplar, size, solution.seconds, solution.last)
 
 
@@ -397,11 +400,15 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
         yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
 
 
-def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator[Step, None, np.ndarray]:
-    """Labels (H, W), 0 and up, aligned with the exemplar: each pixel of the result gets the one with most votes."""
+def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator[float, None, np.ndarray]:
+    """Labels (H, W), 0 and up, aligned with the exemplar: each pixel of the result gets the one with most votes.
+
+    Yields the share that is done after each portion.
+    """
     most = np.zeros(solution.size, np.float32)
     winner = np.zeros(solution.size, np.int32)
-    for first in range(0, int(labels.max()) + 1, ELECTED):
+    number = int(labels.max()) + 1
+    for first in range(0, number, ELECTED):
         shares, row = render(kernels, solution, (labels[..., None] == first + np.arange(ELECTED)).astype(np.float32)), 0
         for share in shares:
             rows = slice(row, row := row + len(share))
@@ -410,7 +417,7 @@ def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator
             better = votes > most[rows]
             most[rows][better] = votes[better]
             winner[rows][better] = best[better] + first
-            yield solution.last
+            yield min(1.0, (first + ELECTED * rows.stop / solution.size[0]) / number)
     return winner
 
 

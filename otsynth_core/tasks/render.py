@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +17,10 @@ from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..spec import InputError
 from ..transport import Solution, Step
+
+Made = TypeVar("Made")
+Told = TypeVar("Told")
+Heard = TypeVar("Heard")
 
 FORMAT = 1
 """Version of the file of a field."""
@@ -84,47 +90,58 @@ def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None,
     sizes = replace(field.sizes, lead=(own, made, shown))
     exemplar, result = sizes.worked
     down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
-    last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
+    first = Step(0, 1, 1, 1, 0.0, lambda: np.zeros((1, 1, 1), np.float32))  # there is no picture to be shown
     arrays = kernels.array(field.field), kernels.array(field.weight)
-    solution = Solution(*arrays, (down, across), result, (), last)
-    return (yield from rendered(kernels, solution, maps, sizes))
+    solution = Solution(*arrays, (down, across), result, (), first)
+    return (yield from mapped(rendered(kernels, solution, maps, sizes), lambda done: replace(first, fraction=done)))
+
+
+def pixels_of(maps: MapSet, sizes: Sizes) -> dict[str, int]:
+    """The pixels that are put together of each map."""
+    return {name: math.prod(maps.own(one, sizes.lead[1])) for name, one in maps.maps.items()}
 
 
 def rendered(
     kernels: Kernels, solution: Solution, maps: MapSet, sizes: Sizes
-) -> Generator[Step, None, dict[str, np.ndarray]]:
-    """The maps put together through a solution, by name."""
+) -> Generator[float, None, dict[str, np.ndarray]]:
+    """The maps put together through a solution, by name. Yields the share that is done."""
     images = {}
+    pixels = pixels_of(maps, sizes)
+    whole, done = sum(pixels.values()), 0
     for name, one in maps.maps.items():
         made, shown = (maps.own(one, size) for size in sizes.lead[1:])
         if min(*made, *one.size) < transport.SIDE:
             raise InputError(f"{name}: would be {made[1]}x{made[0]} px: smaller than one {transport.SIDE} px patch")
         put = _elected if one.role == "id" else _averaged
-        images[name] = yield from put(kernels, solution, one, sizes, (made, shown))
+        shares = put(kernels, solution, one, sizes, (made, shown))
+        images[name] = yield from mapped(shares, _between(done / whole, (done + pixels[name]) / whole))
+        done += pixels[name]
     return images
 
 
 def _elected(
     kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
-) -> Generator[Step, None, np.ndarray]:
+) -> Generator[float, None, np.ndarray]:
     """A map of ids, every pixel with one of its values; result: its size as it is made and as it is shown."""
     values, labels = one.ids()
     made, shown = result
     stock = labels[_nearest(one.size, sizes.stretches)]
-    own = yield from transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
-    winners = yield from transport.elect(kernels, own, stock)
+    carried = transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
+    own = yield from mapped(carried, _between(0, 0.1))
+    winners = yield from mapped(transport.elect(kernels, own, stock), _between(0.1, 1))
     return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
 
 def _averaged(
     kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
-) -> Generator[Step, None, np.ndarray]:
+) -> Generator[float, None, np.ndarray]:
     """Any other map; one of fewer pixels than the field is put together at the field's size and reduced."""
     (worked, _), (made, shown) = sizes.worked, result
     small, heights = one.size[0] < worked[0], one.role == "height"
     stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
     exemplar = (stock.shape[0], stock.shape[1])
-    own = yield from transport.carried(kernels, solution, exemplar, solution.size if small else made)
+    carried = transport.carried(kernels, solution, exemplar, solution.size if small else made)
+    own = yield from mapped(carried, _between(0, 0.2))
     at_once = own.size == shown and not heights
     whole: np.ndarray = np.empty(0)
     row = 0
@@ -134,16 +151,31 @@ def _averaged(
             whole = np.empty((own.size[0], *part.shape[1:]), part.dtype)
         whole[row : row + len(part)] = part
         row += len(part)
-        yield solution.last
+        yield 0.2 + (0.4 if heights else 0.8) * row / own.size[0]
     if heights:
         wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
         surface = whole[..., : stock.shape[2]]
         if slopes.has_cliffs(surface, stock):
             surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
+            yield 0.8
         whole = slopes.levelled(surface, stock)
     if made != shown:  # an axis that is shown at another length than it was made wraps
         whole = period.stretched(whole, _ratios(made, shown), "wrap")
     return whole if at_once else one.restored(resized(whole, shown))
+
+
+def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:
+    """The same work, what it yields told another way."""
+    while True:
+        try:
+            told = next(part)
+        except StopIteration as end:
+            return end.value
+        yield how(told)
+
+
+def _between(start: float, end: float) -> Callable[[float], float]:
+    return lambda share: start + (end - start) * share
 
 
 def _nearest(size: tuple[int, int], ratios: tuple[float, float]) -> tuple[np.ndarray, ...]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 
 from .. import kernels, period, transport
+from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
 from ..spec import InputError, Size, Synthesize
-from ..transport import Step
-from .render import Field, Sizes, rendered
+from ..transport import Solution, Step
+from .render import Field, Sizes, mapped, pixels_of, rendered
 from .result import Result
 
+RENDERED = 1 / 16
+"""About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
 LITTLE = 16
 """MiB for temporary arrays when memory has run out once."""
 
@@ -50,8 +55,8 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     while True:
         compute = kernels.load(device, request.threads, memory)
         try:
-            solution = yield from transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
-            images = yield from rendered(compute, solution, maps, sizes)
+            work = transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
+            solution, images = yield from _put_together(compute, work, maps, sizes)
             found, weight = compute.numpy(solution.field), compute.numpy(solution.weight)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
@@ -68,3 +73,15 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
             field = Field(found, weight, sizes)
             scaled = period.scaled(periods, (by, by))
             return Result(request, maps, images, field, compute.name, solution.seconds, scaled, tuple(retreats))
+
+
+def _put_together(
+    compute: Kernels, work: Generator[Step, None, Solution], maps: MapSet, sizes: Sizes
+) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray]]]:
+    """The solution and the maps through it, fractions told of both."""
+    pixels = sum(pixels_of(maps, sizes).values())
+    share = 1 / (1 + RENDERED * pixels / math.prod(sizes.worked[1]))
+    solution = yield from mapped(work, lambda step: replace(step, fraction=share * step.fraction))
+    rest = rendered(compute, solution, maps, sizes)
+    images = yield from mapped(rest, lambda done: replace(solution.last, fraction=share + (1 - share) * done))
+    return solution, images

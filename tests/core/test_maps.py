@@ -165,6 +165,15 @@ def test_a_field_is_carried_alike_by_every_provider(provider: kernels.Kernels) -
     assert set(np.unique(images[0][1])) == set(range(11))
 
 
+def test_fractions_grow_over_all_of_the_work(material: dict[str, np.ndarray]) -> None:
+    maps = {name: np.repeat(np.repeat(image, 2, 0), 2, 1) for name, image in material.items()}
+    fractions: list[float] = []
+    otsynth_core.tile(maps, device="numpy", quality="draft", progress=lambda step: fractions.append(step.fraction))
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1, abs=0.05)
+    assert len([share for share in fractions if 0.7 < share < 0.99]) >= len(maps)
+
+
 def test_one_image_is_compared_as_it_is(material: dict[str, np.ndarray]) -> None:
     color = material["color"]
     np.testing.assert_array_equal(MapSet.of(color).compared(), (color / 255).astype(np.float32))
