@@ -18,6 +18,8 @@ LEFT_OUT = "none"
 _KEPT = ("projection", "projection_blend", "interpolation", "extension", "parent")
 _DRAWN = 300
 """About how high an Image Texture node is drawn, with a gap; headless Blender does not know."""
+_TITLE = 60
+"""Room for a frame's margin and label."""
 _INPUTS = {
     "Base Color": "color",
     "Color": "color",
@@ -65,7 +67,8 @@ def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
 def images(context: bpy.types.Context) -> list[Source]:
     """Every image that feeds the active material's output, its role `LEFT_OUT` where the user has said so.
 
-    Of two of one role the second becomes "other". Raises InputError where there is none.
+    Where a result feeds it, its source counts. Of two of one role the second becomes "other". Raises InputError where
+    there is none.
     """
     material, tree = _material(context, context.space_data)
     _check_editable(material, tree)
@@ -176,6 +179,7 @@ class _Walk:
                 continue
             node, out = link.from_node, link.from_socket
             if node.type == "TEX_IMAGE":
+                node = _made_of(socket.id_data, node) or node
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
                     alpha = out.name == "Alpha"
@@ -192,6 +196,12 @@ class _Walk:
             else:
                 for inner in node.inputs:
                     self.back(inner, _given(node, inner, role), split or node.type in _SPLITS, groups)
+
+
+def _made_of(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bpy.types.Node | None:
+    """The node that shows the source of the result that a node shows."""
+    old = tree.nodes.get(node.get(MADE_OF, ""))
+    return old if old is not None and old.type == "TEX_IMAGE" and old.image is not None else None
 
 
 def _input(node: bpy.types.Node, identifier: str) -> bpy.types.NodeSocket:
@@ -238,6 +248,7 @@ def place(made: list[tuple[Source, bpy.types.Image]], frame: str | None) -> bool
         around = None
         down = _room(tree, [node for node, _ in pairs])
         if frame is not None:
+            down += _TITLE
             around = tree.nodes.new("NodeFrame")
             around.label = frame
         for old, image in pairs:
@@ -289,8 +300,8 @@ def results(context: bpy.types.Context) -> Iterator[tuple[bpy.types.NodeTree, bp
         for node in tree.nodes:
             if node.type == "GROUP" and node.node_tree is not None and node.node_tree not in trees:
                 trees.append(node.node_tree)
-            old = tree.nodes.get(node.get(MADE_OF, ""))
-            if old is not None and old.type == node.type == "TEX_IMAGE":
+            old = _made_of(tree, node)
+            if old is not None:
                 yield tree, old, node
 
 
