@@ -184,9 +184,15 @@ def _run(options: argparse.Namespace) -> None:
         if len(pictures) == 1:
             report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
     made = {target: _made(pictures[path], images[str(path)], about) for path, target in targets.items()}
-    for folder in {target.parent for target in made}:
-        folder.mkdir(exist_ok=True)
-    files.write_all(made)
+    new = [folder for folder in {target.parent for target in made} if not folder.exists()]
+    for folder in new:
+        folder.mkdir()
+    try:
+        files.write_all(made)
+    except BaseException:
+        for folder in new:
+            folder.rmdir()
+        raise
     if options.save_field:
         with files.replaced(options.save_field) as part:
             result.field.save(part)

@@ -171,7 +171,19 @@ def test_a_failure_is_one_line_and_code_1_and_keeps_the_old_file(
     assert len(list(out.parent.iterdir())) == 2
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_folder_that_could_not_be_filled_is_not_left_behind(
+    exemplar: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = exemplar.with_name("wall_rough.png")
+    second.write_bytes(exemplar.read_bytes())
+    before = sorted(exemplar.parent.iterdir())
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    out = exemplar.with_name("new")
+    assert cli.main(["tile", str(exemplar), str(second), "-o", str(out), "--device", "numpy", "--quiet"]) == 1
+    assert "disk full" in capsys.readouterr().err
+    assert sorted(exemplar.parent.iterdir()) == before
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
 @pytest.mark.parametrize("name", ["made.png", "made.jpg"])
 def test_a_full_disk_keeps_the_old_file(exemplar: Path, name: str) -> None:

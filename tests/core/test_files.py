@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -80,6 +81,20 @@ def test_exr_stays_half_and_named_and_multiplied(tmp_path: Path, channels: int) 
     assert made.pixels.dtype == np.float16
     assert made.pixels.max() > 10
     assert metrics.sharpness(*(p.pixels.astype(np.float32) for p in (made, given))) == pytest.approx(1, abs=0.25)
+
+
+CMYK = """
+/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAbEhQXFBEbFxYXHhwbIChCKyglJShROj0wQmBVZWRfVV1baniZgWpxkHNbXYW1hpCeo6utq2eAvMm6ps
+eZqKuk/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAUG/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAA4EQwBNAFkA
+SwAAPwCgEnVG/9k=
+"""
+"""A JPEG file of 8x8 px in cyan, magenta, yellow and black, in base64."""
+
+
+def test_cmyk_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "print.jpg").write_bytes(base64.b64decode(CMYK))
+    with pytest.raises(InputError, match="print.jpg: is in CMYK; convert it to RGB first"):
+        files.read(tmp_path / "print.jpg")
 
 
 def test_a_palette_with_a_transparent_colour(tmp_path: Path) -> None:
