@@ -162,6 +162,17 @@ def _resampled(plane: np.ndarray, ratio: float, border: Literal["symmetric", "wr
     return result
 
 
+def cells(of: Periods, level: int) -> tuple[int, int]:
+    """The sure periods in whole pixels of a level, 0 where there is none."""
+    down, across = (
+        round(period.length / 2**level)
+        if period is not None and period.evidence >= SURE and abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6
+        else 0
+        for period in of
+    )
+    return down, across
+
+
 def phases(shape: tuple[int, int], of: Periods, level: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
     """a (cos, sin) of the phase of each row (fh, 2) and column (fw, 2) of patches at a level; (n, 0) for no period."""
     both = []

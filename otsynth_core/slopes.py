@@ -17,8 +17,6 @@ import numpy as np
 REACH = 1 / 16
 """L as a share of the exemplar's shorter side."""
 LEVELS = 65
-CLIFF = 1.5
-"""How much steeper voted heights are than the exemplar's, at their steepest thousandth, where they have cliffs."""
 
 
 def with_differences(planes: np.ndarray) -> np.ndarray:
@@ -32,15 +30,6 @@ def with_differences(planes: np.ndarray) -> np.ndarray:
             np.concatenate([difference, difference[tuple(last)]], axis) if planes.shape[axis] > 1 else planes * 0
         )
     return np.concatenate(parts, 2)
-
-
-def has_cliffs(heights: np.ndarray, exemplar: np.ndarray) -> bool:
-    """Whether voted heights jump where the exemplar's do not; where it has edges as steep, no cliff is seen."""
-    voted, given = (
-        max(float(np.quantile(np.abs(np.diff(planes, axis=axis)), 0.999)) for axis in (0, 1))
-        for planes in (heights, exemplar)
-    )
-    return voted > CLIFF * given
 
 
 def integrated(planes: np.ndarray, wrap: tuple[bool, bool], reach: float) -> np.ndarray:

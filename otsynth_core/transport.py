@@ -165,7 +165,7 @@ def solve(
         stage = _Stage(kernels, level, e, described(SIDE), frames)
         first = kernels.array(pieces(level.field, level.positions, rng)) if before is None else before.C
         key = int(rng.integers(2**31))
-        for _ in stage.begin(first, carry=before is not None):
+        for _ in stage.begin(first, carry=before is not None, cells=period.cells(periods, level.index)):
             if before is not None:
                 yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
         before = None  # its arrays are not needed any more
@@ -253,11 +253,19 @@ class _Stage:
         self.C: Array = None
         self.u: Array = None
 
-    def begin(self, C: Array, carry: bool) -> Generator[None, None, None]:
-        """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion."""
+    def begin(self, C: Array, carry: bool, cells: tuple[int, int]) -> Generator[None, None, None]:
+        """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion.
+
+        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
+        """
         self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
             self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.level.positions, rows)
+            for axis, cell in enumerate(cells):
+                if cell:
+                    own = (rows.start, 0)[axis] + np.indices(self.C[axis, rows].shape, np.int32)[axis]
+                    last = self.level.positions[axis] - 1
+                    self.C[axis, rows] = whole_cells(self.C[axis, rows], self.kernels.array(own), cell, last)
             yield
         yield from self._voted()
 
@@ -337,6 +345,15 @@ class _Stage:
 
     def _vote(self, rows: slice) -> Array:
         return self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows)
+
+
+def whole_cells(C: Array, own: Array, cell: int, last: int) -> Array:
+    """Rows or columns of the exemplar, each moved to the nearest, 0 to last, that is whole cells away from its own.
+
+    Pieces come to lie a little off a grid at levels that have no whole pixels of it.
+    """
+    C = C - ((C - own + cell // 2) % cell - cell // 2)
+    return C + cell * (C < 0) - cell * (last < C)
 
 
 def jumps(u: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:

@@ -154,10 +154,8 @@ def _averaged(
         yield 0.2 + (0.4 if heights else 0.8) * row / own.size[0]
     if heights:
         wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
-        surface = whole[..., : stock.shape[2]]
-        if slopes.has_cliffs(surface, stock):
-            surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
-            yield 0.8
+        surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
+        yield 0.8
         whole = slopes.levelled(surface, stock)
     if made != shown:  # an axis that is shown at another length than it was made wraps
         whole = period.stretched(whole, _ratios(made, shown), "wrap")

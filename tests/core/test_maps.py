@@ -88,16 +88,8 @@ def test_heights_have_no_cliffs(material: dict[str, np.ndarray], made: otsynth_c
     """Voted values alone jump where pieces meet; the slopes of the result must stay near those of the exemplar."""
     given, height = (image.astype(float) / 65535 for image in (material["height"], made.images["height"]))
     steep = [np.abs(np.diff(u, axis=0)).max() for u in (given, height)]
-    assert steep[1] < 1.5 * steep[0]
+    assert steep[1] < 1.1 * steep[0]
     np.testing.assert_allclose(*(np.quantile(u, [0.1, 0.5, 0.9]) for u in (given, height)), atol=0.02)
-
-
-def test_edges_of_the_exemplar_are_no_cliffs() -> None:
-    y, x = np.mgrid[:64, :64]
-    blocks = ((y // 8 + x // 8) % 2 + blobs(64, 64, 1)[..., 0] / 10).astype(np.float32)[..., None]
-    smooth = blobs(64, 64, 1) / 10
-    assert not slopes.has_cliffs(np.roll(blocks, 5, 1), blocks)
-    assert slopes.has_cliffs(np.concatenate([smooth, 1 - smooth]), smooth)
 
 
 @pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, True), (False, False)])

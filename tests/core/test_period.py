@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, metrics, period
+from otsynth_core import InputError, kernels, metrics, period, tasks, transport
 from otsynth_core.period import Period
 from otsynth_core.spec import Size
 
@@ -132,6 +132,45 @@ def test_a_sure_period_becomes_a_lattice_of_whole_pixels() -> None:
     sure = Period(51.2, 0.9)
     assert period.lattice((sure, sure), (512, 512), (True, False)) == ((52 / 51.2, 52 / 51.2), (520, 512))
     assert period.lattice((sure, None), (1024, 300), (True, True)) == ((52 / 51.2, 1), (1040, 300))
+
+
+def tiles(cell: int, across: int) -> np.ndarray:
+    """float32 (H, W, 5): square tiles, each of a tone of its own, with lines two pixels wide between, and grain."""
+    rng = np.random.default_rng(0)
+    tone = rng.random((across, across, 5)).repeat(cell, 0).repeat(cell, 1) / 4
+    y, x = np.mgrid[: cell * across, : cell * across] % cell
+    line = np.minimum(np.minimum(y, x), 2) / 2
+    return ((0.5 + tone) * line[..., None] + rng.normal(0, 0.02, tone.shape)).astype(np.float32)
+
+
+def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
+    sure = Period(52, 0.9)
+    work = transport.solve(
+        kernels.load("numpy"), tiles(52, 5), (312, 364), (True, True), 0, transport.EFFORTS["draft"], (sure, sure)
+    )
+    C = tasks.finished(work).field
+    assert (C >= 0).all()
+    assert (C.max((1, 2)) < 256).all()
+    moved = C - np.stack(np.meshgrid(np.arange(312), np.arange(364), indexing="ij"))
+    assert ((moved - moved[:, :1, :1]) % 52 == 0).mean() > 0.99  # the whole may be turned
+
+
+def test_whole_cells(provider: kernels.Kernels) -> None:
+    rng = np.random.default_rng(0)
+    C, own = rng.integers(0, 60, (30, 40), np.int32), rng.integers(0, 200, (30, 40), np.int32)
+    made = provider.numpy(transport.whole_cells(provider.array(C), provider.array(own), 13, 59))
+    assert ((made - own) % 13 == 0).all()
+    assert made.min() >= 0
+    assert made.max() <= 59
+    inner = (C > 6) & (C < 53)
+    assert np.abs(made - C)[inner].max() == 6
+    assert np.abs(made - C).max() <= 12
+
+
+def test_cells_are_whole_pixels_of_sure_periods() -> None:
+    both = Period(52, 0.9), Period(52, 0.5)
+    assert [period.cells(both, level) for level in range(4)] == [(52, 0), (26, 0), (13, 0), (0, 0)]
+    assert period.cells((None, Period(51.2, 0.9)), 0) == (0, 0)
 
 
 def test_a_circle_is_stretched_as_one() -> None:
