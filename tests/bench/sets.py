@@ -65,7 +65,9 @@ def rows(folder: Path, crop: int, sheets: Path | None) -> list[str]:
     given = {}
     for path in sorted(folder.glob("*.png")):
         pixels = files.read(path).pixels
-        given[guessed(path.stem, among=True) or "other"] = pixels[:crop, :crop] if crop else pixels
+        top, left = ((n - crop) // 3 if crop else 0 for n in pixels.shape[:2])  # as `quality.py` crops
+        cropped = pixels[top : top + crop, left : left + crop] if crop else pixels
+        given[guessed(path.stem, among=True) or "other"] = cropped
     height, width = next(iter(given.values())).shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     extra = {name: Map(plane, "other", weight=0) for name, plane in (("y", y), ("x", x))}
