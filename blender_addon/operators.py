@@ -7,6 +7,7 @@ import json
 import sys
 import traceback
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -65,42 +66,51 @@ class _Synthesis:
     def _made(self: Any, context: bpy.types.Context) -> list[bpy.types.Image]:
         sources = nodes.sources(context, self.whole)
         request = properties.request(self.task, self)
-        given = {source.image.name: pixels.read(source.image, source.role) for source in sources}
-        paths = [
-            pixels.beside(source.image, self.suffix, picture.ending) if self.store == "beside" else None
-            for source, picture in zip(sources, given.values(), strict=True)
-        ]
+        tiles = _tiles([source.image for source in sources])
+        given = {n: {one.image.name: pixels.read(one.image, one.role, n) for one in sources} for n in tiles}
+        paths = [self._path(one.image, given[tiles[0]][one.image.name]) for one in sources]
+        asked = tiles if self.udim == "each" else [sources[0].image.tiles.active.number if tiles != [None] else None]
         command = runtime.command(context.preferences.addons[__package__].preferences.python)
-        maps = {name: picture.map for name, picture in given.items()}
-        outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
+        made = {number: {name: picture.map.image for name, picture in maps.items()} for number, maps in given.items()}
+        for number in asked:
+            maps = {name: picture.map for name, picture in given[number].items()}
+            outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
+            made[number] = outcome.images
         images: list[bpy.types.Image] = []
         try:
-            for source, picture, path in zip(sources, given.values(), paths, strict=True):
-                name, made = source.image.name, outcome.images[source.image.name]
-                images.append(pixels.create(_stem(name) + self.suffix, made, picture, source.image, path))
+            for one, path in zip(sources, paths, strict=True):
+                name, values = one.image.name, {number: made[number][one.image.name] for number in tiles}
+                like = given[tiles[0]][name]
+                images.append(pixels.create(pixels.stem(one.image) + self.suffix, values, like, one.image, path))
                 images[-1][REPORT] = json.dumps({"source": name, **outcome.report})
         except BaseException:
             for image, path in zip(images, paths, strict=False):
-                bpy.data.images.remove(image)
                 if path is not None:
-                    path.unlink(missing_ok=True)
+                    pixels.remove_files(path, pixels.numbers(image))
+                bpy.data.images.remove(image)
             raise
         if not nodes.place(list(zip(sources, images, strict=True)), self.bl_label if self.whole else None):
             images[0].use_fake_user = True  # nothing else keeps it
         elif self.use:
             nodes.use(context, made=True)
         if context.space_data is not None and context.space_data.type == "IMAGE_EDITOR":
-            for source, image in zip(sources, images, strict=True):
-                if context.space_data.image == source.image:
+            for one, image in zip(sources, images, strict=True):
+                if context.space_data.image == one.image:
                     context.space_data.image = image
                     break
         return images
 
+    def _path(self: Any, image: bpy.types.Image, picture: pixels.Picture) -> Path | None:
+        return pixels.beside(image, self.suffix, picture.ending) if self.store == "beside" else None
 
-def _stem(name: str) -> str:
-    """An image's name without the ending of an image file; other dots belong to the name."""
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot + ending.lower() in bpy.path.extensions_image else name
+
+def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
+    """The numbers of the UDIM tiles that images have, all the same ones; of single images None stands for the only."""
+    tiles = pixels.numbers(images[0])
+    for image in images:
+        if pixels.numbers(image) != tiles:
+            raise InputError(f'"{images[0].name}" and "{image.name}" have not the same UDIM tiles: leave one out')
+    return tiles or [None]
 
 
 def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:

@@ -51,6 +51,8 @@ def _sources(layout: Any, context: bpy.types.Context, whole: bool) -> None:
         row = rows.row(align=True)
         row.label(text=source.image.name, icon="IMAGE_DATA")
         row.prop_menu_enum(source.image, "otsynth_role", text=ROLE_NAMES[source.role])
+    if any(source.image.source == "TILED" for source in found):
+        layout.prop(context.scene.otsynth, "udim")
     if any(nodes.results(context)):
         row = layout.row(align=True)
         row.operator(OTSYNTH_OT_use.bl_idname, text="Use Results").result = True

@@ -8,7 +8,9 @@ the values are taken as they stand.
 
 from __future__ import annotations
 
+import re
 import struct
+import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,6 @@ _WITHOUT_PIXELS = {
     "MOVIE": "a movie",
     "SEQUENCE": "an image sequence",
     "VIEWER": "a render result or viewer",
-    "TILED": "a UDIM set",
 }
 _WHOLE = ("PNG", "TIFF", "JPEG2000", "DPX", "CINEON")
 """Formats of files that may hold 16-bit numbers."""
@@ -45,11 +46,22 @@ class Picture:
         return ".exr" if self.map.image.dtype.kind == "f" else ".png"
 
 
-def read(image: bpy.types.Image, role: str) -> Picture:
+def numbers(image: bpy.types.Image) -> list[int]:
+    """Of the tiles of a UDIM set; none of any other image."""
+    return [tile.number for tile in image.tiles] if image.source == "TILED" else []
+
+
+def read(image: bpy.types.Image, role: str, number: int | None = None) -> Picture:
     """The values of an image: uint8, uint16 or float32 (H, W, 1 to 4), without alpha that is 1 everywhere.
 
-    Raises InputError for an image that has none.
+    number: of the tile that is read of a UDIM set. Raises InputError for an image that has none.
     """
+    if number is not None:
+        tile = _tile(image, number)
+        try:
+            return read(tile, role)
+        finally:
+            bpy.data.images.remove(tile)
     kind = _WITHOUT_PIXELS.get(image.source)
     if kind:
         raise InputError(f'Image "{image.name}" is {kind}: choose a single image')
@@ -77,6 +89,32 @@ def read(image: bpy.types.Image, role: str) -> Picture:
         pixels = pixels[..., [0, 3][: pixels.shape[2] - 2]]
     linear = pixels.dtype.kind == "f"
     return Picture(Map(np.ascontiguousarray(pixels), role, linear, associated), space, mode)
+
+
+def _tile(image: bpy.types.Image, number: int) -> bpy.types.Image:
+    """A tile of a UDIM set as an image of its own: Image.pixels is the first one's, whichever is active."""
+    name = f"{image.name} {number}"
+    if image.is_dirty:
+        raise InputError(f'Image "{image.name}" has tiles that were painted and not saved: save or pack it first')
+    packed = [one.packed_file for one in image.packed_files if one.tile_number == number]
+    path = Path(_numbered(bpy.path.abspath(image.filepath, library=image.library), number))
+    if not packed and not path.is_file():
+        raise InputError(f'Image "{image.name}" has no tile {number}: there is no file {path}; find it first')
+    tile = bpy.data.images.new(name, 1, 1, alpha=True)
+    if packed:
+        tile.pack(data=packed[0].data, data_len=packed[0].size)
+    else:
+        tile.filepath = str(path)
+    tile.source = "FILE"
+    tile.colorspace_settings.name = image.colorspace_settings.name
+    tile.alpha_mode = image.alpha_mode
+    return tile
+
+
+def _numbered(path: str, number: int) -> str:
+    """The file of a UDIM set's tile."""
+    u, v = (number - 1001) % 10 + 1, (number - 1001) // 10 + 1
+    return path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{u}_v{v}")
 
 
 def _values(image: bpy.types.Image) -> np.ndarray:
@@ -109,29 +147,98 @@ def _why(image: bpy.types.Image) -> str:
     return f"{path} is broken or not an image" if path.is_file() else f"there is no file {path}; find it first"
 
 
+def stem(image: bpy.types.Image) -> str:
+    """An image's name without the ending of an image file and the number of a tile; other dots belong to the name."""
+    name, dot, ending = image.name.rpartition(".")
+    if dot + ending.lower() not in bpy.path.extensions_image:
+        name = image.name
+    return re.sub(r"[._](<UDIM>|<UVTILE>|[12]\d{3})$", "", name) if image.source == "TILED" else name
+
+
 def beside(image: bpy.types.Image, suffix: str, ending: str) -> Path:
-    """A free name for a file next to the image's. Raises InputError if it has none or the folder is read-only."""
-    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    """A free name for a file next to the image's, with <UDIM> for a tile's number where the image has tiles.
+
+    Raises InputError if the image has no file or the folder is read-only.
+    """
+    tiles = numbers(image)
+    first = _numbered(bpy.path.abspath(image.filepath, library=image.library), tiles[0] if tiles else 0)
+    path = Path(first)
     if not image.filepath or image.packed_file or not path.is_file():
         raise InputError(f'Image "{image.name}" is not in a file of its own: store the result in the blend file')
-    numbers = ["", *(f"_{n}" for n in range(2, 1000))]
-    names = (path.with_name(f"{path.stem}{suffix}{number}{ending}") for number in numbers)
-    free = next((name for name in names if not name.exists()), None)
+    name = re.sub(rf"[._]?{tiles[0]}$", "", path.stem) if tiles else path.stem
+    ending = (".<UDIM>" if tiles else "") + ending
+    names = (path.with_name(f"{name}{suffix}{n}{ending}") for n in ["", *(f"_{n}" for n in range(2, 1000))])
+    free = next((one for one in names if not any(file.exists() for file in _files(one, tiles))), None)
     if free is None:
         raise InputError(f"{path.parent}: has too many results of {path.name}; move some of them away")
     try:
-        free.touch()
-        free.unlink()
+        for file in _files(free, tiles):
+            file.touch()
+            file.unlink()
     except OSError as error:
         raise InputError(f"{free}: cannot be written ({error.strerror}); store the result in the blend file") from None
     return free
 
 
-def create(name: str, pixels: np.ndarray, like: Picture, source: bpy.types.Image, path: Path | None) -> bpy.types.Image:
-    """A new image with these values, called what those of `like` are, packed or in a file at `path`.
+def _files(path: Path, tiles: list[int]) -> list[Path]:
+    return [Path(_numbered(str(path), number)) for number in tiles] or [path]
+
+
+def create(
+    name: str, values: dict[int | None, np.ndarray], like: Picture, source: bpy.types.Image, path: Path | None
+) -> bpy.types.Image:
+    """A new image called what `like` is, packed or in a file at `path`; values: of tiles by number, or of None.
 
     It is written whole before this returns, so that undo and redo keep it.
     """
+    tiles = {number: pixels for number, pixels in values.items() if number is not None}
+    try:
+        return _tiled(name, tiles, like, source, path) if tiles else _single(name, values[None], like, source, path)
+    except BaseException:
+        if path is not None:
+            remove_files(path, list(tiles))
+        raise
+
+
+def remove_files(path: Path, tiles: list[int]) -> None:
+    """Takes back what `create` has written."""
+    for file in _files(path, tiles):
+        file.unlink(missing_ok=True)
+
+
+def _tiled(
+    name: str, tiles: dict[int, np.ndarray], like: Picture, source: bpy.types.Image, path: Path | None
+) -> bpy.types.Image:
+    with tempfile.TemporaryDirectory(prefix="otsynth-") as folder:
+        where = path or Path(folder) / f"tile.<UDIM>{like.ending}"
+        files = _files(where, list(tiles))
+        for file, pixels in zip(files, tiles.values(), strict=True):
+            bpy.data.images.remove(_single(name, pixels, like, source, file))
+        image = bpy.data.images.load(str(files[0]))
+        try:
+            image.name, image.source = name, "TILED"
+            image.filepath = str(where) if path is None else _shown(where, source)
+            for number in tiles:
+                if number not in numbers(image):
+                    image.tiles.new(number)
+            if path is None:
+                image.pack()
+            image.colorspace_settings.name, image.alpha_mode = like.space, like.alpha_mode
+        except BaseException:
+            bpy.data.images.remove(image)
+            raise
+    return image
+
+
+def _shown(path: Path, source: bpy.types.Image) -> str:
+    """A path as the source's is: relative to the blend file or not."""
+    relative = source.filepath.startswith("//") and source.library is None
+    return bpy.path.relpath(str(path)) if relative else str(path)
+
+
+def _single(
+    name: str, pixels: np.ndarray, like: Picture, source: bpy.types.Image, path: Path | None
+) -> bpy.types.Image:
     height, width = pixels.shape[:2]
     whole = pixels.dtype.kind == "u"
     image = bpy.data.images.new(name, *((1, 1) if whole else (width, height)), alpha=True, float_buffer=not whole)
@@ -140,16 +247,14 @@ def create(name: str, pixels: np.ndarray, like: Picture, source: bpy.types.Image
             _fill_whole(image, pixels, path)
         else:
             _fill_float(image, pixels, path)
-        if path is not None and source.filepath.startswith("//") and source.library is None:
-            image.filepath_raw = bpy.path.relpath(str(path))
+        if path is not None:
+            image.filepath_raw = _shown(path, source)
         image.colorspace_settings.name = like.space
         image.alpha_mode = like.alpha_mode
         if tuple(image.size) != (width, height):
             raise MemoryError(f"Blender could not make an image of {width}x{height} px")
     except BaseException:
         bpy.data.images.remove(image)
-        if path is not None:
-            path.unlink(missing_ok=True)
         raise
     return image
 

@@ -79,6 +79,11 @@ class Common:
         name="Use the Result",
         description="Link the result in the place of its source; the source's node stays",
     )
+    udim: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="UDIM Tiles",
+        description="Which tiles of a UDIM set are made anew, each by itself; the others are taken over",
+        items=[("active", "Active", "The active tile"), ("each", "Each", "Every tile")],
+    )
     store: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Store",
         description="Where the new image is kept",

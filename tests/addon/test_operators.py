@@ -117,7 +117,7 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "seed", "quality", "device", "whole", "use", "store"}
+    common = {"width", "height", "seed", "quality", "device", "whole", "use", "udim", "store"}
     assert set(properties.names(properties.ForTile)) == common | {"use_source_size"}
     assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
@@ -237,9 +237,7 @@ def test_too_small(scene: Scene) -> None:
     assert "wall" not in refusal(scene)
 
 
-@pytest.mark.parametrize(
-    ("source", "words"), [("MOVIE", "a movie"), ("SEQUENCE", "an image sequence"), ("TILED", "a UDIM set")]
-)
+@pytest.mark.parametrize(("source", "words"), [("MOVIE", "a movie"), ("SEQUENCE", "an image sequence")])
 def test_sources_without_single_pixels(scene: Scene, source: str, words: str) -> None:
     scene.node.image.source = source
     assert words in refusal(scene)

@@ -1,0 +1,120 @@
+"""UDIM sets: the active tile or each by itself, the others as they were, packed or in files, to the bit."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from .conftest import MODULE, Scene, bpy, picture, png
+
+NUMBERS = (1001, 1002, 1011)
+
+
+def tile(number: int, dtype: str = "uint8") -> np.ndarray:
+    pixels = np.roll(picture(40, 48, 3), number, 1)
+    return pixels if dtype == "uint8" else pixels.astype(np.uint16) * 257
+
+
+def tiled(scene: Scene, name: str, dtype: str = "uint8") -> bpy.types.Image:
+    for number in NUMBERS:
+        png(scene.folder / f"{name}.{number}.png", tile(number, dtype))
+    image = bpy.data.images.load(str(scene.folder / f"{name}.1001.png"))
+    image.source = "TILED"
+    image.filepath = str(scene.folder / f"{name}.<UDIM>.png")
+    for number in NUMBERS[1:]:
+        image.tiles.new(number)
+    return image
+
+
+@pytest.fixture
+def pixels(scene: Scene) -> ModuleType:
+    scene.node.image = tiled(scene, "skin")
+    return importlib.import_module(f"{MODULE}.pixels")
+
+
+def wanted(number: int, dtype: str = "uint8") -> np.ndarray:
+    core = importlib.import_module(f"{MODULE}.otsynth_core")
+    return core.tile(tile(number, dtype), device="numpy").image
+
+
+@pytest.mark.parametrize("store", ["pack", "beside"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("udim", ["active", "each"])
+def test_tiles_that_are_asked_for_are_made_and_others_kept(
+    pixels: ModuleType, scene: Scene, store: str, dtype: str, udim: str
+) -> None:
+    scene.node.image = tiled(scene, "coat", dtype)
+    scene.node.image.tiles.active_index = 1
+    bpy.ops.otsynth.tile(device="numpy", store=store, udim=udim)
+    assert sorted(path.name for path in scene.folder.glob("coat_tile*")) == (
+        [f"coat_tile.{number}.png" for number in NUMBERS] if store == "beside" else []
+    )
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene.folder / "test.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(scene.folder / "test.blend"))
+    image = bpy.data.images["coat_tile"]
+    assert image.source == "TILED"
+    assert pixels.numbers(image) == list(NUMBERS)
+    for number in NUMBERS:
+        anew = udim == "each" or number == 1002
+        np.testing.assert_array_equal(
+            pixels.read(image, "color", number).map.image, wanted(number, dtype) if anew else tile(number, dtype)
+        )
+
+
+def test_a_packed_set_needs_no_files(pixels: ModuleType, scene: Scene) -> None:
+    scene.node.image.pack()
+    for path in scene.folder.glob("skin*"):
+        path.unlink()
+    bpy.ops.otsynth.tile(device="numpy", udim="each")
+    made = pixels.read(bpy.data.images["skin_tile"], "color", 1011).map.image
+    np.testing.assert_array_equal(made, wanted(1011))
+
+
+def test_a_second_result_has_a_name_of_its_own(pixels: ModuleType, scene: Scene) -> None:
+    for _ in range(2):
+        bpy.ops.otsynth.tile(device="numpy", store="beside")
+    assert len(list(scene.folder.glob("skin_tile.????.png"))) == 3
+    assert len(list(scene.folder.glob("skin_tile_2.????.png"))) == 3
+
+
+def refusal(scene: Scene, **options: object) -> str:
+    before = scene.state()
+    with pytest.raises(RuntimeError) as error:
+        bpy.ops.otsynth.tile(device="numpy", **options)
+    assert scene.state() == before
+    return str(error.value)
+
+
+def test_a_tile_without_a_file(pixels: ModuleType, scene: Scene) -> None:
+    (scene.folder / "skin.1002.png").unlink()
+    assert "has no tile 1002" in refusal(scene)
+
+
+def test_a_painted_tile_is_saved_first(pixels: ModuleType, scene: Scene) -> None:
+    image = scene.node.image
+    values = np.zeros(len(image.pixels), np.float32)
+    image.pixels.foreach_set(values)
+    image.update()
+    assert "save or pack it first" in refusal(scene)
+
+
+def test_maps_with_other_tiles_are_refused_by_name(pixels: ModuleType, scene: Scene) -> None:
+    other = scene.tree.nodes.new("ShaderNodeTexImage")
+    other.image = bpy.data.images.load(str(png(scene.folder / "rough.png", picture(40, 48, 1))))
+    shader = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    scene.tree.links.new(other.outputs[0], shader.inputs["Roughness"])
+    assert '"rough.png" have not the same UDIM tiles' in refusal(scene, whole=True)
+
+
+def test_what_fails_leaves_no_tile_behind(pixels: ModuleType, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bytes:
+        if (scene.folder / "skin_tile.1002.png").exists():
+            raise OSError(28, "No space left on device")
+        return encoded(*_)
+
+    encoded = pixels.encoded
+    monkeypatch.setattr(pixels, "encoded", full)
+    assert "No space left" in refusal(scene, store="beside")
