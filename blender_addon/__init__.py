@@ -1,4 +1,4 @@
-"""otsynth in Blender: a panel and two operators that send a texture to the worker and bring a new image node back.
+"""otsynth in Blender: a panel, and operators that send textures to the worker and bring new image nodes back.
 
 What registers is listed once, here, and undone in reverse.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ import bpy
 from .otsynth_core.roles import ROLES, guessed
 from .otsynth_core.spec import InputError
 
-MADE_OF = "otsynth_source"
-"""Custom property of a node that shows a result: the name of the node that shows the source."""
+MADE_OF, KEY = "otsynth_source", "otsynth_key"
+"""Custom properties of a node that shows a result, and of the one that shows its source: both hold the same key."""
 LEFT_OUT = "none"
 """In the place of a role: the image is no part of the material's set."""
 
@@ -36,8 +37,13 @@ _INPUTS = {
     "Displacement": "height",
 }
 """What a shader's or the output's input is given. Every other passes for "other"."""
-_TYPES = {"NORMAL_MAP": "normal", "BUMP": "height", "DISPLACEMENT": "height", "EMISSION": "emission"}
-"""What a node is given, of these types."""
+_RELIEF = {
+    "NORMAL_MAP": {"Color": "normal"},
+    "BUMP": {"Height": "height", "Normal": "normal"},
+    "DISPLACEMENT": {"Height": "height", "Normal": "normal"},
+    "VECTOR_DISPLACEMENT": {},
+}
+"""What the inputs of these types of nodes are given. Every other passes for "other"."""
 _SPLITS = ("SEPARATE_COLOR", "SEPRGB", "SEPXYZ")
 
 
@@ -67,7 +73,8 @@ def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
 def images(context: bpy.types.Context) -> list[Source]:
     """Every image that feeds the active material's output, its role `LEFT_OUT` where the user has said so.
 
-    Where a result feeds it, its source counts. Of two of one role the second becomes "other". Raises InputError where
+    Left out is as well what stands in a group that is linked from another file. Where a result feeds the output, its
+    source counts. Of two of one role the second becomes "other". Raises InputError where
     there is none.
     """
     material, tree = _material(context, context.space_data)
@@ -77,9 +84,8 @@ def images(context: bpy.types.Context) -> list[Source]:
         raise InputError(f'No image feeds the output of material "{material.name}": connect an Image Texture node')
     found: list[Source] = []
     for image, (linked, places) in uses.items():
-        for inner, _ in places:
-            _check_editable(inner)
-        role = _role(image, linked)
+        linked_in = any(not inner.is_editable for inner, _ in places)
+        role = LEFT_OUT if linked_in else _role(image, linked)
         taken = {one.role for one in found} - {LEFT_OUT}
         found.append(Source(image, "other" if role in taken else role, tuple(places)))
     return found
@@ -174,11 +180,15 @@ class _Walk:
         if key in self.seen:
             return
         self.seen.add(key)
-        for link in socket.links:
+        for link in socket.links if socket.is_linked else ():
             if link.is_muted:
                 continue
             node, out = link.from_node, link.from_socket
-            if node.type == "TEX_IMAGE":
+            if node.mute:
+                for passing in node.internal_links:
+                    if passing.to_socket == out:
+                        self.back(passing.from_socket, role, split, groups)
+            elif node.type == "TEX_IMAGE":
                 node = _made_of(socket.id_data, node) or node
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
@@ -189,29 +199,40 @@ class _Walk:
             elif node.type == "GROUP":
                 if node.node_tree is not None:
                     for end in (n for n in node.node_tree.nodes if n.type == "GROUP_OUTPUT" and n.is_active_output):
-                        self.back(_input(end, out.identifier), role, split, (*groups, node))
+                        self.through(end, out.identifier, role, split, (*groups, node))
             elif node.type == "GROUP_INPUT":
                 if groups:
-                    self.back(_input(groups[-1], out.identifier), role, split, groups[:-1])
+                    self.through(groups[-1], out.identifier, role, split, groups[:-1])
             else:
                 for inner in node.inputs:
-                    self.back(inner, _given(node, inner, role), split or node.type in _SPLITS, groups)
+                    if inner.enabled:
+                        self.back(inner, _given(node, inner, role), split or node.type in _SPLITS, groups)
+
+    def through(
+        self, node: bpy.types.Node, identifier: str, role: str, split: bool, groups: tuple[bpy.types.Node, ...]
+    ) -> None:
+        """Into a group or out of it."""
+        for socket in node.inputs:
+            if socket.identifier == identifier:
+                self.back(socket, role, split, groups)
 
 
 def _made_of(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bpy.types.Node | None:
-    """The node that shows the source of the result that a node shows."""
-    old = tree.nodes.get(node.get(MADE_OF, ""))
-    return old if old is not None and old.type == "TEX_IMAGE" and old.image is not None else None
-
-
-def _input(node: bpy.types.Node, identifier: str) -> bpy.types.NodeSocket:
-    return next(socket for socket in node.inputs if socket.identifier == identifier)
+    """The node that shows the source of the result that a node shows; of a result's result the first source."""
+    found = None
+    for _ in tree.nodes:  # no more often, should someone have tied a knot
+        key = (found or node).get(MADE_OF)
+        old = next((n for n in tree.nodes if key and n.get(KEY) == key and n.type == "TEX_IMAGE" and n.image), None)
+        if old is None:
+            break
+        found = old
+    return found
 
 
 def _given(node: bpy.types.Node, socket: bpy.types.NodeSocket, role: str) -> str:
     """What a node is given at an input if it gives `role`."""
-    if node.type in _TYPES:
-        return _TYPES[node.type]
+    if node.type in _RELIEF:
+        return _RELIEF[node.type].get(socket.name, "other")
     if any(out.type == "SHADER" for out in node.outputs) and socket.type != "SHADER":
         return _INPUTS.get(socket.name, "other")
     if node.type in ("MIX", "MIX_RGB") and socket.name in ("Factor", "Fac"):
@@ -263,7 +284,7 @@ def place(made: list[tuple[Source, bpy.types.Image]], frame: str | None) -> bool
             new.label = image.name
             new.width = old.width
             new.location = x, y - down
-            new[MADE_OF] = old.name
+            new[MADE_OF] = old[KEY] = old.get(KEY) or uuid.uuid4().hex
             for link in old.inputs["Vector"].links:
                 tree.links.new(link.from_socket, new.inputs["Vector"])
             new.select = False
@@ -294,8 +315,10 @@ def _room(tree: bpy.types.NodeTree, nodes: list[bpy.types.Node]) -> float:
 
 def results(context: bpy.types.Context) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
     """The nodes of the active material, in groups as well, that show a result: tree, the source's node, the node."""
-    _, tree = _material(context, context.space_data)
-    trees = [tree]
+    try:
+        trees = [_material(context, context.space_data)[1]]
+    except InputError:
+        return
     for tree in trees:
         for node in tree.nodes:
             if node.type == "GROUP" and node.node_tree is not None and node.node_tree not in trees:
@@ -309,8 +332,7 @@ def use(context: bpy.types.Context, made: bool) -> int:
     """Links what the sources' nodes feed to the newest results, or back; how many nodes were exchanged."""
     exchanged = 0
     newest = {}
-    for tree, old, new in list(results(context)):
-        _check_editable(tree)
+    for tree, old, new in [found for found in results(context) if found[0].is_editable]:
         exchanged += _moved(tree, new, old)
         newest[tree, old] = new
     if made:
@@ -319,7 +341,7 @@ def use(context: bpy.types.Context, made: bool) -> int:
 
 
 def _moved(tree: bpy.types.NodeTree, giver: bpy.types.Node, taker: bpy.types.Node) -> bool:
-    links = [(link.from_socket.name, link.to_socket) for out in giver.outputs for link in out.links]
-    for name, socket in links:
-        tree.links.new(taker.outputs[name], socket)
+    links = [(link.from_socket.name, link.to_socket, link.is_muted) for out in giver.outputs for link in out.links]
+    for name, socket, muted in links:
+        tree.links.new(taker.outputs[name], socket).is_muted = muted
     return bool(links)

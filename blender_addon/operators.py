@@ -67,41 +67,51 @@ class _Synthesis:
         sources = nodes.sources(context, self.whole)
         request = properties.request(self.task, self)
         tiles = _tiles([source.image for source in sources])
-        given = {n: {one.image.name: pixels.read(one.image, one.role, n) for one in sources} for n in tiles}
-        paths = [self._path(one.image, given[tiles[0]][one.image.name]) for one in sources]
-        asked = tiles if self.udim == "each" else [sources[0].image.tiles.active.number if tiles != [None] else None]
+        first = tiles[0] if self.udim == "each" or tiles == [None] else sources[0].image.tiles.active.number
+        likes = [pixels.read(one.image, one.role, first) for one in sources]
+        paths: list[Path | None] = []
+        for one, like in zip(sources, likes, strict=True):
+            taken = [path for path in paths if path]
+            new = pixels.beside(one.image, self.suffix, like.ending, taken) if self.store == "beside" else None
+            paths.append(new)
         command = runtime.command(context.preferences.addons[__package__].preferences.python)
-        made = {number: {name: picture.map.image for name, picture in maps.items()} for number, maps in given.items()}
-        for number in asked:
-            maps = {name: picture.map for name, picture in given[number].items()}
+        made, reports = {}, []
+        for number in tiles if self.udim == "each" else [first]:
+            read = (pixels.read(one.image, one.role, number) for one in sources)
+            maps = {one.image.name_full: picture.map for one, picture in zip(sources, read, strict=True)}
             outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
             made[number] = outcome.images
+            reports.append(outcome.report)
+        report = {
+            **reports[0],
+            "seconds": sum(report["seconds"] for report in reports),
+            "warnings": sorted({words for report in reports for words in report.get("warnings", ())}),
+        }
         images: list[bpy.types.Image] = []
         try:
-            for one, path in zip(sources, paths, strict=True):
-                name, values = one.image.name, {number: made[number][one.image.name] for number in tiles}
-                like = given[tiles[0]][name]
+            for one, like, path in zip(sources, likes, paths, strict=True):
+                values = {
+                    n: made[n][one.image.name_full] if n in made else pixels.read(one.image, one.role, n).map.image
+                    for n in tiles
+                }
                 images.append(pixels.create(pixels.stem(one.image) + self.suffix, values, like, one.image, path))
-                images[-1][REPORT] = json.dumps({"source": name, **outcome.report})
+                images[-1][REPORT] = json.dumps({"source": one.image.name, **report})
+            if not nodes.place(list(zip(sources, images, strict=True)), self.bl_label if self.whole else None):
+                images[0].use_fake_user = True  # nothing else keeps it
+            elif self.use:
+                nodes.use(context, made=True)
         except BaseException:
             for image, path in zip(images, paths, strict=False):
                 if path is not None:
                     pixels.remove_files(path, pixels.numbers(image))
                 bpy.data.images.remove(image)
             raise
-        if not nodes.place(list(zip(sources, images, strict=True)), self.bl_label if self.whole else None):
-            images[0].use_fake_user = True  # nothing else keeps it
-        elif self.use:
-            nodes.use(context, made=True)
         if context.space_data is not None and context.space_data.type == "IMAGE_EDITOR":
             for one, image in zip(sources, images, strict=True):
                 if context.space_data.image == one.image:
                     context.space_data.image = image
                     break
         return images
-
-    def _path(self: Any, image: bpy.types.Image, picture: pixels.Picture) -> Path | None:
-        return pixels.beside(image, self.suffix, picture.ending) if self.store == "beside" else None
 
 
 def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
@@ -136,7 +146,7 @@ def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:
 
 
 class OTSYNTH_OT_tile(_Synthesis, properties.ForTile, bpy.types.Operator):
-    """Make a seamless version of the active image texture, as a new image in a new node beside it"""
+    """Make a seamless version of the active image texture, or of the whole material's, in new nodes beside them"""
 
     bl_idname = "otsynth.tile"
     bl_label = "Make Seamless"
@@ -145,7 +155,7 @@ class OTSYNTH_OT_tile(_Synthesis, properties.ForTile, bpy.types.Operator):
 
 
 class OTSYNTH_OT_synthesize(_Synthesis, properties.ForSynthesize, bpy.types.Operator):
-    """Make a texture of any size like the active image texture, as a new image in a new node beside it"""
+    """Make a texture of any size like the active image texture, or the whole material's, in new nodes beside them"""
 
     bl_idname = "otsynth.synthesize"
     bl_label = "Synthesize"

@@ -12,6 +12,7 @@ import re
 import struct
 import tempfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
         associated = mode != "STRAIGHT"
     elif image.source == "GENERATED" or image.is_dirty:
         pixels, associated = _values(image), True
-        space = space if image.colorspace_settings.is_data else "Linear Rec.709"
+        space = space if image.colorspace_settings.is_data else _working_space()
         mode = mode if mode in ("CHANNEL_PACKED", "NONE") else "PREMUL"
     else:
         pixels = _stored(image)
@@ -91,6 +92,11 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
     return Picture(Map(np.ascontiguousarray(pixels), role, linear, associated), space, mode)
 
 
+def _working_space() -> str:
+    """What the pixels of a float image are in once Blender has them; up to 4.5 it is always the same."""
+    return bpy.data.colorspace.working_space if hasattr(bpy.data, "colorspace") else "Linear Rec.709"
+
+
 def _tile(image: bpy.types.Image, number: int) -> bpy.types.Image:
     """A tile of a UDIM set as an image of its own: Image.pixels is the first one's, whichever is active."""
     name = f"{image.name} {number}"
@@ -101,13 +107,17 @@ def _tile(image: bpy.types.Image, number: int) -> bpy.types.Image:
     if not packed and not path.is_file():
         raise InputError(f'Image "{image.name}" has no tile {number}: there is no file {path}; find it first')
     tile = bpy.data.images.new(name, 1, 1, alpha=True)
-    if packed:
-        tile.pack(data=packed[0].data, data_len=packed[0].size)
-    else:
-        tile.filepath = str(path)
-    tile.source = "FILE"
-    tile.colorspace_settings.name = image.colorspace_settings.name
-    tile.alpha_mode = image.alpha_mode
+    try:
+        if packed:
+            tile.pack(data=packed[0].data, data_len=packed[0].size)
+        else:
+            tile.filepath = str(path)
+        tile.source = "FILE"
+        tile.colorspace_settings.name = image.colorspace_settings.name
+        tile.alpha_mode = image.alpha_mode
+    except BaseException:
+        bpy.data.images.remove(tile)
+        raise
     return tile
 
 
@@ -134,9 +144,13 @@ def _stored(image: bpy.types.Image) -> np.ndarray:
     finally:
         bpy.data.images.remove(twin)
     if image.file_format in _WHOLE and values.min() >= 0 and values.max() <= 1:
-        whole = np.rint(values * np.float32(65535))
-        if np.abs(values * np.float32(65535) - whole).max() < 0.02:
-            return whole.astype(np.uint16)
+        whole = np.empty(values.shape, np.uint16)
+        for row, given in enumerate(values):
+            scaled = given * np.float32(65535)
+            whole[row] = np.rint(scaled)
+            if np.abs(scaled - whole[row]).max() > 0.02:
+                return values
+        return whole
     return values
 
 
@@ -155,8 +169,10 @@ def stem(image: bpy.types.Image) -> str:
     return re.sub(r"[._](<UDIM>|<UVTILE>|[12]\d{3})$", "", name) if image.source == "TILED" else name
 
 
-def beside(image: bpy.types.Image, suffix: str, ending: str) -> Path:
+def beside(image: bpy.types.Image, suffix: str, ending: str, taken: Collection[Path]) -> Path:
     """A free name for a file next to the image's, with <UDIM> for a tile's number where the image has tiles.
+
+    taken: names that are given away already.
 
     Raises InputError if the image has no file or the folder is read-only.
     """
@@ -168,7 +184,7 @@ def beside(image: bpy.types.Image, suffix: str, ending: str) -> Path:
     name = re.sub(rf"[._]?{tiles[0]}$", "", path.stem) if tiles else path.stem
     ending = (".<UDIM>" if tiles else "") + ending
     names = (path.with_name(f"{name}{suffix}{n}{ending}") for n in ["", *(f"_{n}" for n in range(2, 1000))])
-    free = next((one for one in names if not any(file.exists() for file in _files(one, tiles))), None)
+    free = next((one for one in names if one not in taken and not any(f.exists() for f in _files(one, tiles))), None)
     if free is None:
         raise InputError(f"{path.parent}: has too many results of {path.name}; move some of them away")
     try:
@@ -210,9 +226,11 @@ def _tiled(
     name: str, tiles: dict[int, np.ndarray], like: Picture, source: bpy.types.Image, path: Path | None
 ) -> bpy.types.Image:
     with tempfile.TemporaryDirectory(prefix="otsynth-") as folder:
-        where = path or Path(folder) / f"tile.<UDIM>{like.ending}"
+        where = path or Path(folder) / f"{bpy.path.clean_name(name)}.<UDIM>{like.ending}"
         files = _files(where, list(tiles))
         for file, pixels in zip(files, tiles.values(), strict=True):
+            if like.ending == ".exr" and pixels.dtype.kind == "u":  # a float tile whose few values are whole numbers
+                pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
             bpy.data.images.remove(_single(name, pixels, like, source, file))
         image = bpy.data.images.load(str(files[0]))
         try:

@@ -191,7 +191,8 @@ def _run(options: argparse.Namespace) -> None:
         files.write_all(made)
     except BaseException:
         for folder in new:
-            folder.rmdir()
+            with contextlib.suppress(OSError):  # something else stands in it
+                folder.rmdir()
         raise
     if options.save_field:
         with files.replaced(options.save_field) as part:

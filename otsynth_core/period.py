@@ -86,6 +86,15 @@ def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> 
     return down, across
 
 
+def kept(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> Periods:
+    """The periods that a result of some size repeats with unchanged."""
+    down, across = (
+        period if period is not None and fit is not None and abs(fit.length - period.length) < 1e-6 else None
+        for period, fit in zip(periods, fitted(periods, size, wrap), strict=True)
+    )
+    return down, across
+
+
 def lattice(
     periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]
 ) -> tuple[tuple[float, float], tuple[int, int]]:

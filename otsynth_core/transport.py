@@ -152,6 +152,7 @@ def solve(
     rng = np.random.default_rng(seed)
     plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap, effort)
     stack = pyramid.build(exemplar, len(plan))
+    kept = period.kept(periods, size, wrap)
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
     stage = None
@@ -165,7 +166,7 @@ def solve(
         stage = _Stage(kernels, level, e, described(SIDE), frames)
         first = kernels.array(pieces(level.field, level.positions, rng)) if before is None else before.C
         key = int(rng.integers(2**31))
-        for _ in stage.begin(first, carry=before is not None, cells=period.cells(periods, level.index)):
+        for _ in stage.begin(first, carry=before is not None, cells=period.cells(kept, level.index)):
             if before is not None:
                 yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
         before = None  # its arrays are not needed any more

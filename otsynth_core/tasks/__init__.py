@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
 
 from ..maps import Given, MapSet
 from ..spec import Request, Synthesize, Tile
 from ..transport import Step
 from . import synthesize, tile
-from .render import Field
+from .render import Field, Made
 from .result import Result
 
 __all__ = ["Field", "Result", "finished", "steps"]
-
-
-Made = TypeVar("Made")
 
 
 def steps(request: Request, given: Given | MapSet) -> Generator[Step, None, Result]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_a_role_can_be_corrected_and_an_image_left_out(material: Scene) -> None:
 
 
 def made(scene: Scene, tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
-    return {node["otsynth_source"]: node for node in tree.nodes if "otsynth_source" in node}
+    return {nodes()._made_of(tree, node).name: node for node in tree.nodes if "otsynth_source" in node}
 
 
 def test_all_maps_are_the_cores_result_in_step(material: Scene) -> None:
@@ -205,6 +205,91 @@ def test_a_second_run_begins_with_the_sources_again(material: Scene) -> None:
     assert feeding(material) == set(WANTED)
 
 
+def test_a_node_that_has_the_name_of_a_source_that_is_gone_is_none(material: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy", use=True)
+    name = material.node.name
+    material.tree.nodes.remove(material.node)
+    decal = image_node(material, "decal", picture(20, 20, 3))
+    decal.name = name
+    assert roles()["wall_tile"] == "color"
+    bpy.ops.otsynth.use(result=False)
+    assert "decal.png" not in feeding(material)
+
+
+def test_a_result_of_a_result_leads_back_to_the_source(material: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy", use=True)
+    material.tree.nodes.active = made(material, material.tree)[material.node_name]
+    bpy.ops.otsynth.synthesize(device="numpy", use=True, width=48, height=40)
+    assert "wall_tile_synthesized" in feeding(material)
+    assert roles() == WANTED
+    bpy.ops.otsynth.use(result=False)
+    assert feeding(material) == set(WANTED)
+
+
+def test_links_that_are_muted_stay_so(material: Scene) -> None:
+    material.tree.nodes["bumps"].outputs[0].links[0].is_muted = True
+    material.tree.nodes["bumps"].image.otsynth_role = "normal"
+    material.tree.nodes.active = material.tree.nodes["bumps"]
+    bpy.ops.otsynth.tile(device="numpy", use=True)
+    assert [link.is_muted for link in made(material, material.tree)["bumps"].outputs[0].links] == [True]
+
+
+def test_what_is_not_the_surface_of_a_relief_is_another(material: Scene) -> None:
+    strength = image_node(material, "strength", picture(40, 48, 1))
+    relief = next(node for node in material.tree.nodes if node.type == "NORMAL_MAP")
+    material.tree.links.new(strength.outputs[0], relief.inputs["Strength"])
+    assert roles() == {**WANTED, "strength.png": "other"}
+
+
+def test_hidden_sockets_and_muted_nodes_give_nothing_of_their_own(material: Scene) -> None:
+    tree = material.tree
+    hidden, passed = (
+        image_node(material, "hidden", picture(40, 48, 1)),
+        image_node(material, "passed", picture(40, 48, 3)),
+    )
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type = "FLOAT"
+    tree.links.new(hidden.outputs[0], next(s for s in mix.inputs if s.name == "A" and s.type == "VALUE"))
+    mix.data_type = "RGBA"
+    first = next(s for s in mix.inputs if s.name == "A" and s.type == "RGBA")
+    tree.links.new(passed.outputs[0], first)
+    tree.links.new(material.node.outputs[0], next(s for s in mix.inputs if s.name == "B" and s.type == "RGBA"))
+    result = next(s for s in mix.outputs if s.type == "RGBA")
+    tree.links.new(result, shader(material).inputs["Base Color"])
+    assert "hidden.png" not in roles()
+    assert {"passed.png", "wall.png"} <= set(roles())
+    mix.mute = True
+    assert "passed.png" in roles()
+    assert "wall.png" not in roles()
+
+
+def test_one_file_with_two_uses_makes_two_files(material: Scene) -> None:
+    again = bpy.data.images.load(str(material.folder / "wall.png"))
+    again.colorspace_settings.name = "Non-Color"
+    node = material.tree.nodes.new("ShaderNodeTexImage")
+    node.image = again
+    material.tree.links.new(node.outputs[0], shader(material).inputs["Roughness"])
+    bpy.ops.otsynth.tile(whole=True, device="numpy", store="beside")
+    assert {"wall_tile.png", "wall_tile_2.png"} <= {path.name for path in material.folder.glob("wall*")}
+
+
+def test_a_group_from_another_file_is_left_out(material: Scene) -> None:
+    library = material.folder / "library.blend"
+    bpy.data.libraries.write(str(library), {bpy.data.node_groups["Holes"]})
+    box = next(node for node in material.tree.nodes if node.type == "GROUP")
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.node_groups = ["Holes"]
+    box.node_tree = wanted.node_groups[0]
+    assert roles()["holes.png"] == "none"
+    bpy.ops.otsynth.tile(whole=True, device="numpy", use=True)
+    assert set(made(material, material.tree)) == {material.node_name, "bumps", "three", "deep"}
+
+
+def test_without_a_material_there_are_no_results(scene: Scene) -> None:
+    bpy.ops.object.delete()
+    assert list(nodes().results(bpy.context)) == []
+
+
 def test_maps_of_another_proportion_are_refused_by_name(material: Scene) -> None:
     other = image_node(material, "decal", picture(40, 24, 1))
     material.tree.links.new(other.outputs[0], shader(material).inputs["Emission Strength"])
@@ -263,6 +348,7 @@ def test_undo_takes_the_whole_set_back(material: Scene) -> None:
 def test_the_panel_draws(material: Scene) -> None:
     """Every label, property and button that it names exists; without a window only its words can be looked at."""
     panels = importlib.import_module(f"{MODULE}.panels")
+    properties = importlib.import_module(f"{MODULE}.properties")
     said: list[str] = []
 
     class Layout:
@@ -274,6 +360,11 @@ def test_the_panel_draws(material: Scene) -> None:
 
         def prop(self, owner: bpy.types.bpy_struct, name: str) -> None:
             said.append(owner.bl_rna.properties[name].name)
+
+        def operator(self, idname: str, text: str = "") -> object:
+            kind = getattr(bpy.types, "OTSYNTH_OT_" + idname.partition(".")[2])
+            said.append(text or kind.bl_label)
+            return SimpleNamespace(**dict.fromkeys(properties.names(kind)))
 
         def prop_menu_enum(self, owner: bpy.types.bpy_struct, name: str, text: str) -> None:
             assert name in owner.bl_rna.properties

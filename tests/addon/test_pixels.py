@@ -173,3 +173,12 @@ def test_nothing_is_left_behind_by_reading(pixels: ModuleType, scene: Scene) -> 
     pixels.read(image, "color")
     assert scene.state() == before
     assert not image.is_dirty
+
+
+@pytest.mark.skipif(not hasattr(bpy.data, "colorspace"), reason="Blender 5.0 and newer")
+def test_a_file_with_another_working_space(pixels: ModuleType, scene: Scene) -> None:
+    bpy.ops.wm.set_working_color_space(working_space="Linear Rec.2020")
+    assert bpy.data.colorspace.working_space == "Linear Rec.2020"
+    image = generated_floats(scene.folder)
+    painted(image)
+    there_and_back(pixels, scene.folder, image, "pack")

@@ -173,6 +173,19 @@ def test_cells_are_whole_pixels_of_sure_periods() -> None:
     assert period.cells((None, Period(51.2, 0.9)), 0) == (0, 0)
 
 
+def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
+    sure = Period(52, 0.9)
+    both = (True, True)
+    assert period.kept((sure, None), (104, 90), both) == (sure, None)
+    assert period.kept((sure, sure), (78, 104), both) == (None, sure)
+    assert period.kept((sure, sure), (78, 104), (False, True)) == (sure, sure)
+    e, compute = tiles(52, 4), kernels.load("numpy")
+    work = transport.solve(compute, e, (78, 78), both, 0, transport.EFFORTS["draft"], (sure, sure))
+    made = np.concatenate(list(transport.render(compute, tasks.finished(work), e)))
+    for axis in (0, 1):
+        assert made.mean((axis, 2)).min() < 0.35  # a line, not a smear of it
+
+
 def test_a_circle_is_stretched_as_one() -> None:
     u = blobs(40, 44, 1)
     turned = np.roll(u, 22, 1)
