@@ -68,7 +68,7 @@ def _tell(stream: TextIO | None, text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="otsynth", description=(sys.modules[__package__].__doc__ or "").partition("\n")[0])
-    verbs = parser.add_subparsers(dest="task", required=True, metavar="{" + ",".join(TASKS) + "}")
+    verbs = parser.add_subparsers(dest="task", required=True, metavar="{" + ",".join([*TASKS, RENDER]) + "}")
     for name, kind in TASKS.items():
         summary = (kind.__doc__ or "").partition("\n")[0]
         verb = verbs.add_parser(name, help=summary, description=summary)
@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
                 help=option.metadata["help"],
             )
         verb.add_argument(
-            "--weight", type=_pairs(float), metavar="ROLE=W,...", help="how much maps weigh in the comparison"
+            "--weight",
+            type=_pairs(float),
+            action="extend",
+            metavar="ROLE=W,...",
+            help="how much maps weigh in the comparison",
         )
         verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
         verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
@@ -106,7 +110,8 @@ def _common(verb: argparse.ArgumentParser) -> None:
         "exemplar", type=Path, nargs="*", metavar="EXEMPLAR", help="image, maps of a material or a folder"
     )
     verb.add_argument("-o", dest="out", metavar="OUT", required=True, help="image or, of several, folder")
-    verb.add_argument("--maps", type=_pairs(Path), metavar="ROLE=FILE,...", help=f"roles: {', '.join(ROLES)}")
+    roles = f"roles: {', '.join(ROLES)}"
+    verb.add_argument("--maps", type=_pairs(Path), action="extend", metavar="ROLE=FILE,...", help=roles)
     verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -134,7 +139,7 @@ def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, ob
             if not given or role not in (*ROLES, "colour"):
                 raise argparse.ArgumentTypeError(f"{part!r}: write ROLE=..., of the roles {', '.join(ROLES)}")
             try:
-                made.append((role, parse(value)))
+                made.append(("color" if role == "colour" else role, parse(value)))
             except ValueError:
                 raise argparse.ArgumentTypeError(f"{part!r}: a number is wanted after {role}=") from None
         return made
@@ -151,13 +156,17 @@ def _run(options: argparse.Namespace) -> None:
     notes = [path for path in (options.report, options.save_field) if path]
     for path in notes:
         files.check_folder(path)
+    read = [*pictures, *([options.field] if options.task == RENDER else [])]
     written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
         if written.count(path.resolve()) > 1:
             what = "report" if path == options.report else "field" if path == options.save_field else "image"
             raise InputError(f"{path}: would be written twice; choose another for the {what}")
-        if path.exists() and any(path.samefile(source) for source in pictures):
-            raise InputError(f"{path}: would overwrite the exemplar; choose another name")
+        if path.exists() and any(path.samefile(source) for source in read):
+            raise InputError(f"{path}: would overwrite the exemplar or the field; choose another name")
+    for path in notes:
+        if path.suffix.lower() in files.SUFFIXES or path == Path(options.out):
+            raise InputError(f"{path}: is where images go; name the report .json, the field .npz")
     show = None if options.quiet else _Bar()
     if options.task == RENDER:
         field = Field.load(options.field)
@@ -188,18 +197,18 @@ def _run(options: argparse.Namespace) -> None:
     for folder in new:
         folder.mkdir()
     try:
-        files.write_all(made)
+        with contextlib.ExitStack() as parts:  # notes and images take their places together
+            if options.save_field:
+                result.field.save(parts.enter_context(files.replaced(options.save_field)))
+            if options.report:
+                part = parts.enter_context(files.replaced(options.report))
+                part.write_text(json.dumps(report, indent=2) + "\n")
+            files.write_all(made)
     except BaseException:
         for folder in new:
             with contextlib.suppress(OSError):  # something else stands in it
                 folder.rmdir()
         raise
-    if options.save_field:
-        with files.replaced(options.save_field) as part:
-            result.field.save(part)
-    if options.report:
-        with files.replaced(options.report) as part:
-            part.write_text(json.dumps(report, indent=2) + "\n")
     if not options.quiet:
         for target, picture in made.items():
             size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
@@ -214,13 +223,21 @@ def _made(source: files.Picture, image: np.ndarray, about: dict[str, object]) ->
 
 def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapSet]:
     """The pictures by their files, and the maps by the files' names."""
-    roles = {path: "color" if role == "colour" else role for role, path in options.maps or []}
+    roles: dict[Path, str] = {}
+    for role, path in options.maps or []:
+        if path in roles:
+            raise InputError(f"{path}: is given as {roles[path]} and as {role}; name it once")
+        roles[path] = role
     paths = [file for path in options.exemplar for file in _files(path)]
     for path in paths:
         roles.setdefault(path, "")
     if not roles:
         raise InputError("no exemplar was given: name an image, several maps of a material or their folder")
     pictures = {path: files.read(path) for path in roles}
+    named = [role for role, _ in options.weight or []]
+    doubled = next((role for role in named if named.count(role) > 1), None)
+    if doubled:
+        raise InputError(f"--weight names {doubled} twice; give it one weight")
     weights, maps = dict(options.weight or []), {}
     for path, role in roles.items():
         picture, among = pictures[path], len(roles) > 1
@@ -237,6 +254,8 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
+    ours = {f"{p.stem}_{task}" for p in found for task in (*TASKS, RENDER)}  # results that were put beside them
+    found = [p for p in found if p.stem not in ours]
     telling = [p for p in found if guessed(p.name, among=True)]
     if not telling and len(found) != 1:
         count = f"holds {len(found)} images and no name tells a role" if found else "is a folder without images"
@@ -268,7 +287,9 @@ def _request(options: argparse.Namespace) -> Request:
 class _Bar:
     """A progress bar on stderr: one line that is rewritten on a terminal, one line a level elsewhere."""
 
-    told = ""
+    def __init__(self) -> None:
+        self.told = ""
+        self.levels: set[tuple[int, bool]] = set()
 
     def __call__(self, step: Step) -> None:
         done = round(step.fraction * BAR)
@@ -277,8 +298,8 @@ class _Bar:
         if text == self.told:
             return
         if sys.stderr is not None and sys.stderr.isatty():
-            _tell(sys.stderr, "\r" + text + ("\n" if level_done and step.level == 0 else ""))
+            _tell(sys.stderr, "\r" + text + ("\n" if step.fraction > 0.9999 else ""))
             self.told = text if level_done else ""
-        elif level_done:
+        elif level_done and (step.level, step.fraction > 0.9999) not in self.levels:
+            self.levels.add((step.level, step.fraction > 0.9999))
             _tell(sys.stderr, text + "\n")
-            self.told = text

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 
@@ -20,6 +21,10 @@ WORK = 4096
 """Longest side, in pixels, of the exemplar at the size that the field is solved at; larger ones are halved."""
 SPREAD = 1 / 64
 """Least standard deviation that a map's is taken for: the grain of a map that is nearly flat is not blown up."""
+BRIGHT = 1e12
+"""Largest value that is computed with: squares of it and their sums are far from overflow."""
+LIGHT = 0.001
+"""Least weight but none."""
 FAINT = 1 / 512
 """Alpha up to which colour is taken from what stands under it."""
 IDS = 256
@@ -62,10 +67,12 @@ class Map:
                 raise InputError(f"image has NaN or infinity in {number} pixels: replace them before synthesis")
         elif image.dtype not in (np.uint8, np.uint16):
             raise InputError(f"image has {image.dtype} values: uint8, uint16 or float ones are wanted")
-        if role not in ROLES:
+        if image.dtype.kind == "f" and float(np.abs(image).max()) > BRIGHT:
+            raise InputError(f"image has values up to {np.abs(image).max():.2g}: more than {BRIGHT:.0e}; scale it down")
+        if not isinstance(role, str) or role not in ROLES:
             raise InputError(f"role is {role!r}: it must be one of {', '.join(ROLES)}")
-        if weight is not None and not 0 <= weight <= 100:
-            raise InputError(f"weight is {weight}: it must be a number from 0 to 100")
+        if weight is not None and not (isinstance(weight, Real) and (weight == 0 or LIGHT <= weight <= 100)):
+            raise InputError(f"weight is {weight!r}: it must be 0 or a number from {LIGHT} to 100")
         if role == "normal" and self.channels < 2:
             raise InputError("image has one channel: a normal map has three; give it another role")
         if role == "id" and len(self.ids()[0]) > IDS:
@@ -152,8 +159,12 @@ class Map:
 
     @cached_property
     def _signed(self) -> bool:
-        """Whether a float normal map holds -1 to 1, not 0 to 1."""
-        return self.image.dtype.kind == "f" and bool((self.image < -0.01).any())
+        """Whether a float normal map holds -1 to 1, not 0 to 1: it has negative values, or is of length 1 only so."""
+        if self.image.dtype.kind == "u" or self.channels < 3:
+            return self.image.dtype.kind == "f" and bool((self.image < -0.01).any())
+        v = self.image[..., :3].astype(np.float32)
+        off = [abs(float(np.linalg.norm(u, axis=2).mean()) - 1) for u in (v, 2 * v - 1)]
+        return bool((v < -0.01).any()) or (off[0] < NOT_UNIT < off[1])
 
     def _vectors(self, pixels: np.ndarray) -> np.ndarray:
         return pixels[..., :3] if self._signed else 2 * pixels[..., :3] - 1
@@ -185,6 +196,8 @@ class MapSet:
             given = {"": given}
         maps: dict[str, Map] = {}
         for name, one in given.items():
+            if not isinstance(name, str):
+                raise InputError(f"{name!r}: is no name; maps are given by names, which are texts")
             try:
                 if not isinstance(one, Map):
                     one = Map(one, guessed(name, among=True) or ("other" if name else "color"))
@@ -229,13 +242,6 @@ class MapSet:
     def worked(self, size: tuple[int, int]) -> tuple[int, int]:
         """A size in the leading map's pixels, at the work size."""
         return -(-size[0] // self.reduction), -(-size[1] // self.reduction)
-
-    def own(self, one: Map, size: tuple[int, int]) -> tuple[int, int]:
-        """A size in the leading map's pixels, in another's."""
-        height, width = (
-            max(1, round(side * n / lead)) for side, n, lead in zip(size, one.size, self.lead.size, strict=True)
-        )
-        return height, width
 
     def weight(self, one: Map) -> float:
         return ROLES[one.role] if one.weight is None else one.weight

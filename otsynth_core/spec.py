@@ -103,7 +103,7 @@ class Tile(_Common):
 
     def __post_init__(self) -> None:
         self._check()
-        if self.size is not None and self.size != SNAP:
+        if self.size is not None and not (isinstance(self.size, str) and self.size == SNAP):
             object.__setattr__(self, "size", Size.of(self.size))
 
 

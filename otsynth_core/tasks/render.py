@@ -15,13 +15,15 @@ import numpy as np
 from .. import period, slopes, transport
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..spec import InputError
+from ..spec import MAX_SIDE, InputError
 from ..transport import Solution, Step
 
 Made = TypeVar("Made")
 Told = TypeVar("Told")
 Heard = TypeVar("Heard")
 
+LARGEST = 2 * MAX_SIDE
+"""Longest side of a map that is larger than the leading one."""
 FORMAT = 1
 """Version of the file of a field."""
 
@@ -38,6 +40,15 @@ class Sizes:
     worked: tuple[tuple[int, int], tuple[int, int]]
     lead: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     stretches: tuple[float, float]
+
+    def own(self, one: Map) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the result as it is made and as it is shown, in a map's own pixels."""
+        exemplar, *results = self.lead
+        made, shown = (
+            tuple(max(1, round(side * n / lead)) for side, n, lead in zip(size, one.size, exemplar, strict=True))
+            for size in results
+        )
+        return made, shown  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,21 @@ class Field:
                 raise InputError(f"{path}: is a field of format {about['format']}, {FORMAT} is wanted: solve it again")
             sizes = {name: tuple(tuple(map(int, pair)) for pair in about[name]) for name in ("worked", "lead")}
             stretches = tuple(map(float, about["stretches"]))
+            pairs = [*sizes["worked"], *sizes["lead"], stretches]
             fits = field.shape == (2, *weight.shape) and field.min() >= 0 and weight.min() > 0
-            if not fits or any(field[axis].max() >= 2 * sizes["worked"][0][axis] for axis in (0, 1)):
-                raise ValueError("its arrays do not go together")
-        except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+            fits = fits and bool(np.isfinite(weight).all()) and all(len(pair) == 2 for pair in pairs)
+            fits = (
+                fits and (len(sizes["worked"]), len(sizes["lead"])) == (2, 3) and min(min(pair) for pair in pairs) > 0
+            )
+            for axis in (0, 1) if fits else ():
+                result, places = sizes["worked"][1][axis], field.shape[1 + axis]
+                fits = fits and places in (result, result - transport.SIDE + 1) and max(sizes["lead"][2]) <= MAX_SIDE
+                fits = fits and field[axis].max() < round(sizes["worked"][0][axis] * stretches[axis])
+            if not fits:
+                raise ValueError("its numbers do not go together")
+        except FileNotFoundError:
+            raise InputError(f"{path}: there is no such file") from None
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
@@ -80,14 +102,13 @@ class Field:
 
 def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
     """Yields Steps, returns the maps put together through a field that was solved before, by name."""
-    (height, width), *results = field.sizes.lead
+    height, width = field.sizes.lead[0]
     own = maps.lead.size
     if abs(own[0] * width - own[1] * height) > max(height, width, *own):
         raise InputError(
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
-    made, shown = ((round(h * own[0] / height), round(w * own[1] / width)) for h, w in results)
-    sizes = replace(field.sizes, lead=(own, made, shown))
+    sizes = field.sizes
     exemplar, result = sizes.worked
     down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
     first = Step(0, 1, 1, 1, 0.0, lambda: np.zeros((1, 1, 1), np.float32))  # there is no picture to be shown
@@ -98,24 +119,36 @@ def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None,
 
 def pixels_of(maps: MapSet, sizes: Sizes) -> dict[str, int]:
     """The pixels that are put together of each map."""
-    return {name: math.prod(maps.own(one, sizes.lead[1])) for name, one in maps.maps.items()}
+    return {name: math.prod(sizes.own(one)[0]) for name, one in maps.maps.items()}
+
+
+def check(maps: MapSet, sizes: Sizes) -> None:
+    """Raises InputError where a map, or what would be made of it, is smaller than a patch or too large."""
+    for name, one in maps.maps.items():
+        for what, size in (("is", one.size), ("would be", sizes.own(one)[0])):
+            if min(size) < transport.SIDE:
+                raise InputError(
+                    f"{name}: {what} {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch;"
+                    " ask for a larger size, or leave it out"
+                )
+            if max(size) > LARGEST:
+                raise InputError(f"{name}: {what} {size[1]}x{size[0]} px: {LARGEST} px a side are the most")
 
 
 def rendered(
     kernels: Kernels, solution: Solution, maps: MapSet, sizes: Sizes
 ) -> Generator[float, None, dict[str, np.ndarray]]:
     """The maps put together through a solution, by name. Yields the share that is done."""
+    check(maps, sizes)
     images = {}
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
     for name, one in maps.maps.items():
-        made, shown = (maps.own(one, size) for size in sizes.lead[1:])
-        if min(*made, *one.size) < transport.SIDE:
-            raise InputError(f"{name}: would be {made[1]}x{made[0]} px: smaller than one {transport.SIDE} px patch")
         put = _elected if one.role == "id" else _averaged
-        shares = put(kernels, solution, one, sizes, (made, shown))
+        shares = put(kernels, solution, one, sizes, sizes.own(one))
         images[name] = yield from mapped(shares, _between(done / whole, (done + pixels[name]) / whole))
         done += pixels[name]
+        yield done / whole
     return images
 
 

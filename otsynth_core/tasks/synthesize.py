@@ -14,7 +14,7 @@ from ..maps import MapSet
 from ..period import Periods
 from ..spec import InputError, Size, Synthesize
 from ..transport import Solution, Step
-from .render import Field, Sizes, mapped, pixels_of, rendered
+from .render import Field, Sizes, check, mapped, pixels_of, rendered
 from .result import Result
 
 RENDERED = 1 / 16
@@ -49,6 +49,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
     exemplar, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
     sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
+    check(maps, sizes)
     effort = transport.EFFORTS[request.quality]
     retreats: list[str] = []
     device, memory = request.device, request.memory

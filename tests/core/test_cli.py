@@ -108,6 +108,12 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "EXEMPLAR", "-o", "EXEMPLAR"], "overwrite"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--report", "EXEMPLAR"], "overwrite"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--report", "OUT"], "another for the report"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--save-field", "whole.jpg"], "is where images go"),
+        (["tile", "EXEMPLAR", "-o", "new/", "--report", "new"], "is where images go"),
+        (["tile", "--maps", "color=exemplar.png,normal=exemplar.png", "-o", "OUT"], "name it once"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--weight", "color=1", "--weight", "color=2"], "color twice"),
+        (["render", "absent.npz", "EXEMPLAR", "-o", "OUT"], "absent.npz: there is no such file"),
+        (["render", "whole.jpg", "EXEMPLAR", "-o", "whole.jpg"], "overwrite the exemplar or the field"),
         (["tile", ".", "-o", "OUT"], "no name tells a role"),
         (["tile", "whole.jpg", "see.png", "-o", "EXEMPLAR"], "into a folder"),
         (["tile", "EXEMPLAR", "small.png", "-o", "made"], "one proportion"),
@@ -180,6 +186,43 @@ def test_a_folder_that_could_not_be_filled_is_not_left_behind(
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     out = exemplar.with_name("new")
     assert cli.main(["tile", str(exemplar), str(second), "-o", str(out), "--device", "numpy", "--quiet"]) == 1
+    assert "disk full" in capsys.readouterr().err
+    assert sorted(exemplar.parent.iterdir()) == before
+
+
+def test_maps_may_be_told_one_by_one_and_results_stand_beside_them(
+    exemplar: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = exemplar.parent
+    exemplar.rename(folder / "wall_color.png")
+    files.write(folder / "wall_rough.png", files.Picture(pixels(48, 56, 1)))
+    for _ in range(2):  # the second run does not take the first one's results for maps
+        assert cli.main(["tile", str(folder), "-o", str(folder), "--device", "numpy"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(set(told[: len(told) // 2])) * 2  # a line a level and one at the end
+    assert "100%" in told[-1]
+    made = {"wall_color_tile.png", "wall_rough_tile.png"}
+    assert {path.name for path in folder.iterdir()} == {"wall_color.png", "wall_rough.png", *made}
+    one_by_one = [
+        f"--maps={role}={folder / f'wall_{name}.png'}" for role, name in (("color", "color"), ("ao", "rough"))
+    ]
+    assert cli.main(["tile", *one_by_one, "-o", str(folder / "new"), "--device", "numpy", "--quiet"]) == 0
+    assert {path.name for path in (folder / "new").iterdir()} == made
+
+
+@pytest.mark.parametrize("note", ["--save-field", "--report"])
+def test_notes_and_images_are_all_written_or_none(
+    exemplar: Path, note: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(exemplar.parent.iterdir())
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    out, told = (str(exemplar.with_name(name)) for name in ("made.png", "note"))
+    assert cli.main(["tile", str(exemplar), "-o", out, note, told, "--device", "numpy", "--quiet"]) == 1
     assert "disk full" in capsys.readouterr().err
     assert sorted(exemplar.parent.iterdir()) == before
 

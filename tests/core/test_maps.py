@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,45 @@ def test_sixteen_bits_are_sixteen_bits() -> None:
     assert len(np.unique(result)) > 1000
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda a: {1: a}, "1: is no name"),
+        (lambda a: Map(a, ["color"]), "role is ['color']"),
+        (lambda a: Map(a, weight="1"), "weight is '1'"),
+        (lambda a: Map(a, weight=1e-30), "weight is 1e-30"),
+        (lambda a: a.astype(np.float32) * np.float32(1e30), "scale it down"),
+        (lambda a: a.astype(np.float64) * 1e300, "scale it down"),
+        (lambda a: {"color": a, "roughness": a[:4, :4]}, "roughness: is 4x4 px: smaller than one 5 px patch"),
+    ],
+)
+def test_odd_maps_are_refused_in_words(material: dict[str, np.ndarray], given: Callable, words: str) -> None:
+    color = material["color"][:64, :64]
+    steps: list[object] = []
+    with pytest.raises(InputError) as refusal:
+        otsynth_core.tile(given(color), device="numpy", progress=steps.append)
+    assert words in str(refusal.value)
+    assert not steps
+
+
+def test_a_flat_normal_map_of_floats_is_read_as_what_it_is() -> None:
+    flat = np.zeros((40, 40, 3), np.float32)
+    flat[..., 2] = 1
+    color = blobs(40, 40, 3)
+    for given in (flat, (flat + 1) / 2):
+        made = otsynth_core.tile({"color": color, "normal": given}, device="numpy")
+        np.testing.assert_allclose(made.images["normal"], given, atol=1e-6)
+        assert made.report()["warnings"] == []
+
+
+def test_a_late_map_has_its_size_from_the_field_whatever_comes_with_it() -> None:
+    made = otsynth_core.synthesize(blobs(96, 96, 3), size=(90, 60), device="numpy").field
+    other = blobs(31, 31, 3)
+    for maps in ({"height": blobs(96, 96, 1)}, {"height": blobs(96, 96, 1), "color": other}):
+        images = tasks.finished(render.steps(made, MapSet.of(maps), kernels.load("numpy")))
+        assert images["height"].shape[:2] == (60, 90)
+
+
 def test_exposure_of_linear_colour_does_not_count(material: dict[str, np.ndarray]) -> None:
     light = (material["color"] / np.float32(255)) ** 2.2
     planes = [Map(light * gain, linear=True).compared() for gain in (np.float32(1), np.float32(64))]
@@ -249,7 +289,7 @@ def test_a_field_is_kept_and_takes_a_map_that_came_later(
         ({"color": Map(np.zeros((40, 40)), weight=-1)}, "weight is -1"),
         ({"color": Map(np.zeros((40, 40)), weight=0)}, "every weight is 0"),
         ({"color": np.zeros((1, 40), np.uint8)}, "40x1 px"),
-        ({"color": np.zeros((40, 40), np.uint8), "ao": np.zeros((2, 2), np.uint8)}, "ao: would be 2x2 px"),
+        ({"color": np.zeros((40, 40), np.uint8), "ao": np.zeros((2, 2), np.uint8)}, "ao: is 2x2 px"),
     ],
 )
 def test_bad_maps_are_refused_by_name(given: dict, words: str) -> None:
