@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +231,38 @@ def test_a_late_map_has_its_size_from_the_field_whatever_comes_with_it() -> None
     for maps in ({"height": blobs(96, 96, 1)}, {"height": blobs(96, 96, 1), "color": other}):
         images = tasks.finished(render.steps(made, MapSet.of(maps), kernels.load("numpy")))
         assert images["height"].shape[:2] == (60, 90)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("weight", lambda weight: weight * np.inf),
+        ("field", lambda field: field[:, 1:]),
+        ("field", lambda field: field + 60),
+        ("stretches", lambda _: [0, 1]),
+        ("stretches", lambda _: [1]),
+        ("worked", lambda sizes: [sizes[0], [60, 96]]),
+        ("lead", lambda sizes: [*sizes[:2], [10**9, 96]]),
+        ("lead", lambda sizes: sizes[:2]),
+        ("lead", lambda _: None),
+    ],
+)
+def test_a_field_whose_numbers_do_not_go_together_is_refused(
+    tmp_path: Path, made: otsynth_core.Result, name: str, change: Callable
+) -> None:
+    path = tmp_path / "f.npz"
+    made.field.save(path)
+    with np.load(path) as file:
+        kept = dict(file)
+    about = json.loads(str(kept["about"]))
+    if name in about:
+        about[name] = change(about[name])
+        kept["about"] = np.array(json.dumps(about))
+    else:
+        kept[name] = change(kept[name])
+    np.savez(path, **kept)
+    with pytest.raises(InputError, match="is not a field that --save-field wrote"):
+        Field.load(path)
 
 
 def test_exposure_of_linear_colour_does_not_count(material: dict[str, np.ndarray]) -> None:
