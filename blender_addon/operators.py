@@ -77,7 +77,7 @@ class _Synthesis:
         command = runtime.command(context.preferences.addons[__package__].preferences.python)
         made, reports = {}, []
         for number in tiles if self.udim == "each" else [first]:
-            read = (pixels.read(one.image, one.role, number) for one in sources)
+            read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
             maps = {one.image.name_full: picture.map for one, picture in zip(sources, read, strict=True)}
             outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
             made[number] = outcome.images

@@ -109,6 +109,7 @@ def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None,
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
     sizes = field.sizes
+    check(maps, sizes)
     exemplar, result = sizes.worked
     down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
     first = Step(0, 1, 1, 1, 0.0, lambda: np.zeros((1, 1, 1), np.float32))  # there is no picture to be shown
@@ -139,7 +140,6 @@ def rendered(
     kernels: Kernels, solution: Solution, maps: MapSet, sizes: Sizes
 ) -> Generator[float, None, dict[str, np.ndarray]]:
     """The maps put together through a solution, by name. Yields the share that is done."""
-    check(maps, sizes)
     images = {}
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0

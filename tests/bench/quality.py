@@ -6,7 +6,7 @@
 TEXTURES is searched for *.png, of a material's maps only basecolor.png is taken. `--crop 0` takes them whole. Prints a
 Markdown table; `--sheets` writes exemplar and result, each repeated 2x2, side by side; `--contact` all exemplars and
 results on one sheet, halved. With `--gmic` G'MIC makes the pictures instead. Files deeper than 8 bits are rounded to 8
-here, since otsynth does not read them yet.
+here, so that all are measured alike.
 """
 
 from __future__ import annotations

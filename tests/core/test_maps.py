@@ -228,6 +228,8 @@ def test_a_flat_normal_map_of_floats_is_read_as_what_it_is() -> None:
 def test_a_late_map_has_its_size_from_the_field_whatever_comes_with_it() -> None:
     made = otsynth_core.synthesize(blobs(96, 96, 3), size=(90, 60), device="numpy").field
     other = blobs(31, 31, 3)
+    with pytest.raises(InputError, match="ao: is 4x4 px"):
+        tasks.finished(render.steps(made, MapSet.of({"ao": blobs(4, 4, 1)}), kernels.load("numpy")))
     for maps in ({"height": blobs(96, 96, 1)}, {"height": blobs(96, 96, 1), "color": other}):
         images = tasks.finished(render.steps(made, MapSet.of(maps), kernels.load("numpy")))
         assert images["height"].shape[:2] == (60, 90)
