@@ -5,6 +5,7 @@
     result.image
     result = otsynth_core.tile({"color": a, "normal": b, "roughness": c})   # the maps of one material, in step
     result.images["normal"]
+    result = otsynth_core.fill(image, mask)                      # what is white in the mask is made anew
 
 An image is an array (H, W) or (H, W, C), uint8, uint16 or float; the result has the same dtype and channels. A map's
 name tells its role, or `Map(array, role)` does.
@@ -14,19 +15,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from . import tasks
-from .maps import Given, Map
-from .spec import InputError, Size, Synthesize, Tile
+from .maps import Given, Map, MapSet
+from .spec import Fill, InputError, Size, Synthesize, Tile
 from .tasks import Field, Result
 from .transport import Step
 
-__all__ = ["Field", "InputError", "Map", "Result", "Size", "Step", "Synthesize", "Tile", "synthesize", "tile"]
+__all__ = [
+    "Field",
+    "Fill",
+    "InputError",
+    "Map",
+    "Result",
+    "Size",
+    "Step",
+    "Synthesize",
+    "Tile",
+    "fill",
+    "synthesize",
+    "tile",
+]
 
 
 def tile(
     image: Given,
     *,
     size: tuple[int, int] | str | None = Tile.size,
+    method: str = Tile.method,
+    band: int | None = Tile.band,
     seed: int = Tile.seed,
     device: str = Tile.device,
     quality: str = Tile.quality,
@@ -37,11 +55,56 @@ def tile(
     """A seamless version of an image, or of a material's maps, of `size` = (width, height) or about its own.
 
     See `spec.Tile`. Where the image repeats, its own size is changed to the nearest that holds whole periods; "snap"
-    insists on it.
+    insists on it. With the method "heal" the picture stays but for a band along its edges.
     Raises InputError for an image or a value that cannot be used.
     """
-    request = Tile(size=size, seed=seed, device=device, quality=quality, threads=threads, memory=memory)  # type: ignore[arg-type]
+    request = Tile(
+        size=size,  # type: ignore[arg-type]
+        method=method,
+        band=band,
+        seed=seed,
+        device=device,
+        quality=quality,
+        threads=threads,
+        memory=memory,
+    )
     return tasks.finished(tasks.steps(request, image), progress)
+
+
+def fill(
+    image: Given,
+    mask: np.ndarray,
+    *,
+    source_mask: np.ndarray | None = None,
+    other: Given | None = None,
+    invert: bool = Fill.invert,
+    margin: int = Fill.margin,
+    wrap: str = Fill.wrap,
+    seed: int = Fill.seed,
+    device: str = Fill.device,
+    quality: str = Fill.quality,
+    threads: int | None = Fill.threads,
+    memory: int | None = Fill.memory,
+    progress: Callable[[Step], None] | None = None,
+) -> Result:
+    """An image, or a material's maps, with what is white in `mask` made anew; every other pixel is as it was.
+
+    mask: (H, W) or (H, W, C) of bool, uint8, uint16 or float from 0 to 1, of the image's proportion; what is grey is
+    blended. source_mask: the same; white is where material may be taken from. other: take it from there instead.
+    See `spec.Fill`. Raises InputError for an image, a mask or a value that cannot be used.
+    """
+    request = Fill(
+        invert=invert,
+        margin=margin,
+        wrap=wrap,
+        seed=seed,
+        device=device,
+        quality=quality,
+        threads=threads,
+        memory=memory,
+    )
+    region = tasks.Region(mask, source_mask, None if other is None else MapSet.of(other))
+    return tasks.finished(tasks.steps(request, image, region), progress)
 
 
 def synthesize(

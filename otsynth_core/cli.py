@@ -1,4 +1,4 @@
-"""The shell's verbs: tile, synthesize, render. Exit code 0 done, 2 wrong arguments or input, 1 failed or cancelled."""
+"""The shell's verbs: tile, synthesize, fill, render. Exit code 0 done, 2 wrong arguments or input, 1 not done."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ import numpy as np
 from . import files, kernels, metrics, tasks
 from .maps import Map, MapSet
 from .roles import ROLES, guessed
-from .spec import SNAP, TASKS, InputError, Request, Size, Tile, to_json
-from .tasks import Field, render
+from .spec import SNAP, TASKS, Fill, InputError, Request, Size, Tile, to_json
+from .tasks import Field, Region, Result, render
 from .transport import Step
 
 BAR = 30
+NUMBERS = {"seed": "N", "threads": "N", "memory": "MiB", "margin": "PX", "band": "PX"}
+"""Options that are whole numbers, and what stands for one in the help."""
 RENDER = "render"
 
 
@@ -74,9 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=summary, description=summary)
         _common(verb)
         for option in fields(kind):
+            if isinstance(option.default, bool):
+                verb.add_argument(f"--{option.name}", action="store_true", help=option.metadata["help"])
+                continue
             parsers: dict[str, Callable[[str], object]] = {
                 "size": (lambda text: text if text == SNAP else Size.parse(text)) if kind is Tile else Size.parse,
-                **dict.fromkeys(("seed", "threads", "memory"), int),
+                **dict.fromkeys(NUMBERS, int),
             }
             verb.add_argument(
                 f"--{option.name}",
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
                 default=option.default,
                 required=option.default is MISSING,
                 choices=option.metadata.get("choices"),
-                metavar={"size": "WxH", "seed": "N", "threads": "N", "memory": "MiB"}.get(option.name),
+                metavar={"size": "WxH", **NUMBERS}.get(option.name),
                 help=option.metadata["help"],
             )
         verb.add_argument(
@@ -95,13 +100,31 @@ def _parser() -> argparse.ArgumentParser:
             help="how much maps weigh in the comparison",
         )
         verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
-        verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
+        if kind is Fill:
+            _filling(verb)
+        else:
+            verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
     summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
     verb = verbs.add_parser(RENDER, help=summary, description=summary)
     verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
     _common(verb)
     verb.set_defaults(report=None, save_field=None, weight=None)
     return parser
+
+
+def _filling(verb: argparse.ArgumentParser) -> None:
+    """What only fill takes."""
+    verb.set_defaults(save_field=None)
+    verb.add_argument("--mask", type=Path, metavar="M", required=True, help="image: white is filled, grey is blended")
+    verb.add_argument("--source-mask", type=Path, metavar="M", help="image: white is where material may be taken from")
+    verb.add_argument(
+        "--from",
+        dest="other",
+        type=Path,
+        nargs="+",
+        metavar="OTHER",
+        help="image, maps or folder to take the material from instead",
+    )
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
@@ -149,58 +172,103 @@ def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, ob
 
 def _run(options: argparse.Namespace) -> None:
     pictures, maps = _given(options)
+    region = _region(options)
     targets = _targets(options, list(pictures))
+    _check_targets(options, pictures, targets)
+    images, about, result = _worked(options, maps, region)
+    report = _report(options, pictures, maps, result) if options.report and result else {}
+    made = {target: _made(pictures[path], images[str(path)], about) for path, target in targets.items()}
+    _write(options, made, report, result)
+    if result and result.filled:
+        for target in made:
+            if not files.is_exact(target):
+                _tell(sys.stderr, f"otsynth: {target}: JPEG changes every pixel a little; .png keeps the others\n")
+    if not options.quiet:
+        told = _told(maps, result) if result else "through the field"
+        for target, picture in made.items():
+            size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
+            _tell(sys.stdout, f"{target}: {size}, {told}\n")
+
+
+def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Picture], targets: dict[Path, Path]) -> None:
+    """Raises InputError where something could not be written, or not without harm to something else."""
     for path, target in targets.items():
         later = target.parent == Path(options.out) and not target.parent.exists()  # a folder that is to be made
         files.check_target(target.parent.with_name(target.name) if later else target, pictures[path])
     notes = [path for path in (options.report, options.save_field) if path]
     for path in notes:
         files.check_folder(path)
-    read = [*pictures, *([options.field] if options.task == RENDER else [])]
+    beside = (getattr(options, name, None) for name in ("field", "mask", "source_mask"))
+    others = [file for path in getattr(options, "other", None) or [] for file in _files(path)]
+    read = [*pictures, *others, *(path for path in beside if path)]
     written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
         if written.count(path.resolve()) > 1:
             what = "report" if path == options.report else "field" if path == options.save_field else "image"
             raise InputError(f"{path}: would be written twice; choose another for the {what}")
-        if path.exists() and any(path.samefile(source) for source in read):
-            raise InputError(f"{path}: would overwrite the exemplar or the field; choose another name")
+        if path.exists() and any(path.samefile(source) for source in read if source.exists()):
+            raise InputError(
+                f"{path}: would overwrite an exemplar, a mask or a field that is read; choose another name"
+            )
     for path in notes:
         if path.suffix.lower() in files.SUFFIXES or path == Path(options.out):
             raise InputError(f"{path}: is where images go; name the report .json, the field .npz")
-    show = None if options.quiet else _Bar()
+
+
+def _worked(
+    options: argparse.Namespace, maps: MapSet, region: Region | None
+) -> tuple[dict[str, np.ndarray], dict[str, object], Result | None]:
+    """The images by name, what is noted about them in their files, and the whole result of a task."""
     if options.task == RENDER:
         field = Field.load(options.field)
-        compute = kernels.load("auto")
-        images, told = tasks.finished(render.steps(field, maps, compute), None), f"on {compute.name}"
-        about: dict[str, object] = {"task": RENDER, "field": str(options.field)}
-    else:
-        request = _request(options)
-        result = tasks.finished(tasks.steps(request, maps), show)
-        images, about = result.images, to_json(request)
-        told = f"on {result.device} in {sum(result.seconds):.1f} s"
-        own, size = maps.lead.size[::-1], result.image.shape[1::-1]
-        if request.size in (None, SNAP) and size != own:
-            told = f"{Size(*own)} changed so that whole periods fit, {told}"
-        for warning in result.report()["warnings"]:
-            _tell(sys.stderr, f"otsynth: {warning}\n")
-    report: dict[str, object] = {}
-    if options.report:
-        report = {"exemplar": [str(path) for path in pictures], **result.report()}
-        for one in report["maps"]:  # type: ignore[attr-defined]
-            given = maps.maps[one["name"]]
-            figures = metrics.measure(*(Map(image, given.role).pixels for image in (images[one["name"]], given.image)))
-            one.update({name: value if isfinite(value) else None for name, value in figures.items()})
-        if len(pictures) == 1:
-            report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
-    made = {target: _made(pictures[path], images[str(path)], about) for path, target in targets.items()}
+        images = tasks.finished(render.steps(field, maps, kernels.load("auto")), None)
+        return images, {"task": RENDER, "field": str(options.field)}, None
+    request = _request(options)
+    result = tasks.finished(tasks.steps(request, maps, region), None if options.quiet else _Bar())
+    for warning in result.report()["warnings"]:
+        _tell(sys.stderr, f"otsynth: {warning}\n")
+    return result.images, to_json(result.request), result
+
+
+def _told(maps: MapSet, result: Result) -> str:
+    """What is said of a result in a line."""
+    told = f"on {result.device} in {sum(result.seconds):.1f} s"
+    own, size = maps.lead.size[::-1], result.image.shape[1::-1]
+    if result.filled is not None:
+        return f"{result.filled} pixels made anew {told}"
+    if isinstance(result.request, Tile) and result.request.size in (None, SNAP) and size != own:
+        return f"{Size(*own)} changed so that whole periods fit, {told}"
+    return told
+
+
+def _report(
+    options: argparse.Namespace, pictures: dict[Path, files.Picture], maps: MapSet, result: Result
+) -> dict[str, object]:
+    """What --report writes: the result's own words, and figures beside the exemplar."""
+    report: dict[str, object] = {"exemplar": [str(path) for path in pictures], **result.report()}
+    for one in report["maps"]:  # type: ignore[attr-defined]
+        given = maps.maps[one["name"]]
+        figures = metrics.measure(
+            *(Map(image, given.role).pixels for image in (result.images[one["name"]], given.image))
+        )
+        one.update({name: value if isfinite(value) else None for name, value in figures.items()})
+    if len(pictures) == 1:
+        report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
+    return report
+
+
+def _write(
+    options: argparse.Namespace, made: dict[Path, files.Picture], report: dict[str, object], result: Result | None
+) -> None:
+    """Writes images and notes, all of them or none."""
     new = [folder for folder in {target.parent for target in made} if not folder.exists()]
     for folder in new:
         folder.mkdir()
     try:
-        with contextlib.ExitStack() as parts:  # notes and images take their places together
-            if options.save_field:
+        with contextlib.ExitStack() as parts:
+            if options.save_field and result and result.field:
                 result.field.save(parts.enter_context(files.replaced(options.save_field)))
-            if options.report:
+            if report:
                 part = parts.enter_context(files.replaced(options.report))
                 part.write_text(json.dumps(report, indent=2) + "\n")
             files.write_all(made)
@@ -209,10 +277,26 @@ def _run(options: argparse.Namespace) -> None:
             with contextlib.suppress(OSError):  # something else stands in it
                 folder.rmdir()
         raise
-    if not options.quiet:
-        for target, picture in made.items():
-            size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
-            _tell(sys.stdout, f"{target}: {size}, {told}\n")
+
+
+def _region(options: argparse.Namespace) -> Region | None:
+    """What is to be filled, and from where."""
+    if options.task != Fill.task:
+        return None
+    mask, source = (files.read(path).pixels if path else None for path in (options.mask, options.source_mask))
+    assert mask is not None
+    other = None
+    if options.other:
+        paths = [file for path in options.other for file in _files(path)]
+        roles = {path: guessed(path.name, len(paths) > 1) for path in paths}
+        other = MapSet.of(
+            {
+                str(path): Map(picture.pixels, role or "color", picture.linear, picture.associated)
+                for path, role in roles.items()
+                for picture in (files.read(path),)
+            }
+        )
+    return Region(mask, source, other)
 
 
 def _made(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:

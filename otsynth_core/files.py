@@ -25,12 +25,19 @@ class Format:
     channels: tuple[int, ...] = (1, 2, 3, 4)
     settings: tuple[tuple[str, object], ...] = ()
     described: bool = True  # whether there is room for words
+    exact: bool = True  # whether what is written is read again
 
 
 FORMATS = {
     "PNG": Format((".png",), ("uint8", "uint16")),
     # half the colour resolution would blur small coloured things
-    "JPEG": Format((".jpg", ".jpeg"), ("uint8",), (1, 3), (("Compression", "jpeg:95"), ("jpeg:subsampling", "4:4:4"))),
+    "JPEG": Format(
+        (".jpg", ".jpeg"),
+        ("uint8",),
+        (1, 3),
+        (("Compression", "jpeg:95"), ("jpeg:subsampling", "4:4:4")),
+        exact=False,
+    ),
     "TIFF": Format((".tif", ".tiff"), ("uint8", "uint16", "float32")),
     "OPENEXR": Format((".exr",), ("float16", "float32")),
     "TARGA": Format((".tga",), ("uint8",), described=False),
@@ -158,6 +165,11 @@ def _format(path: Path) -> tuple[str, Format]:
         if path.suffix.lower() in kind.suffixes:
             return name, kind
     raise InputError(f"{path}: cannot tell the format; name it one of {_endings()}")
+
+
+def is_exact(path: Path) -> bool:
+    """Whether an image is the same once it has been written there and is read again."""
+    return _format(path)[1].exact
 
 
 def check_folder(path: Path) -> None:

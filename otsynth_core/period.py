@@ -182,16 +182,21 @@ def cells(of: Periods, level: int) -> tuple[int, int]:
     return down, across
 
 
-def phases(shape: tuple[int, int], of: Periods, level: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
-    """a (cos, sin) of the phase of each row (fh, 2) and column (fw, 2) of patches at a level; (n, 0) for no period."""
+def phases(
+    shape: tuple[int, int], of: Periods, level: int, variance: float, origin: tuple[int, int] = (0, 0)
+) -> tuple[np.ndarray, np.ndarray]:
+    """a (cos, sin) of the phase of each row (fh, 2) and column (fw, 2) of patches at a level; (n, 0) for no period.
+
+    origin: row and column at which these patches begin, in pixels of the level.
+    """
     both = []
-    for side, period in zip(shape, of, strict=True):
+    for side, period, first in zip(shape, of, origin, strict=True):
         if period is None:
             both.append(np.zeros((side, 0), np.float32))
             continue
         length = period.length / 2**level
         share = max(AMPLITUDE, STRICT * (length / (2 * np.pi)) ** 2 if period.evidence >= SURE else 0)
-        angle = 2 * np.pi * (np.arange(side) + 0.5) / length
+        angle = 2 * np.pi * (np.arange(first, first + side) + 0.5) / length
         both.append((np.sqrt(share * variance) * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32))
     return both[0], both[1]
 

@@ -18,13 +18,14 @@ MAX_SIDE = 16384
 MAX_SEED = 2**31 - 1
 """Largest seed: what fits a Blender integer property."""
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of the worker's messages, see `worker`."""
 
 SNAP = "snap"
 """In the place of a size: the exemplar's own, or near it so that a structure that repeats fits."""
 
 WRAPS = ("both", "x", "y", "none")
+METHODS = ("resynthesize", "heal")
 QUALITIES = ("draft", "normal", "high")
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch", "numpy")
 
@@ -79,6 +80,8 @@ class _Common:
     def _check(self) -> None:
         for option in fields(self):
             value, limits = getattr(self, option.name), option.metadata
+            if isinstance(option.default, bool) and not isinstance(value, bool):
+                raise InputError(f"{option.name} is {value!r}: it must be true or false")
             if "choices" in limits and value not in limits["choices"]:
                 raise InputError(f"{option.name} is {value!r}: it must be one of {', '.join(limits['choices'])}")
             if "min" in limits and not (value is None and option.default is None):
@@ -101,10 +104,24 @@ class Tile(_Common):
         None, "size of the result in pixels, WxH, or snap: near the exemplar's own, so that whole periods fit (default)"
     )
 
+    method: str = _option(
+        "resynthesize", "make all of it anew, or heal: keep the picture but for a band along its edges", choices=METHODS
+    )
+    band: int | None = _option(
+        None,
+        "pixels on either side of an edge that heal makes anew; found from the picture unless told",
+        min=4,
+        max=1024,
+    )
+
     def __post_init__(self) -> None:
         self._check()
         if self.size is not None and not (isinstance(self.size, str) and self.size == SNAP):
             object.__setattr__(self, "size", Size.of(self.size))
+        if self.method == "heal" and self.size is not None:
+            raise InputError(f"size is {self.size}: healing keeps the picture's own; leave it out, or resynthesize")
+        if self.method != "heal" and self.band is not None:
+            raise InputError(f"band is {self.band}: only method heal has one; leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +137,27 @@ class Synthesize(_Common):
         object.__setattr__(self, "size", Size.of(self.size))
 
 
-Request = Tile | Synthesize
-TASKS: dict[str, type[Tile] | type[Synthesize]] = {kind.task: kind for kind in (Tile, Synthesize)}
+@dataclass(frozen=True, kw_only=True)
+class Fill(_Common):
+    """Make anew what a mask covers, so that nobody can tell; every other pixel stays as it is."""
+
+    task: ClassVar[str] = "fill"
+    invert: bool = _option(False, "fill what is black, not what is white")
+    margin: int = _option(0, "pixels around the mask over which the new fades into the old", min=0, max=256)
+    wrap: str = _option("none", "axes on which the image repeats without a seam, and shall after", choices=WRAPS)
+
+    def __post_init__(self) -> None:
+        self._check()
+
+
+Request = Tile | Synthesize | Fill
+TASKS: dict[str, type[Request]] = {kind.task: kind for kind in (Tile, Synthesize, Fill)}
 
 
 def to_json(request: Request) -> dict[str, Any]:
     """A request as plain JSON values, ``{"task": "tile", "size": [512, 512], ...}``."""
     values = asdict(request)
-    if isinstance(values["size"], tuple):
+    if isinstance(values.get("size"), tuple):
         values["size"] = list(values["size"])
     return {"task": request.task, **values}
 

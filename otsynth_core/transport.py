@@ -4,7 +4,8 @@ At every level the patches x_i of the image u are assigned to exemplar patches y
 C(i) = argmin_j |x_i - y_j|^2 - psi_j, and u becomes the weighted mean of the assigned patches that overlap. At coarse
 levels, where all pairs can be compared, psi is ascended until every exemplar patch is used equally often: the
 composition is decided there. At fine levels the field C is carried up, refined by search and balanced by places and
-kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp.
+kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp. Where a part of the
+picture is known already (`holes`), it is put back after every vote, and its patches stand for themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from functools import partial
 import numpy as np
 
 from . import graft, patches, period, pyramid, search, semidual
+from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
+from .known import Known, Nothing
 from .patches import Basis, Descriptor
 from .period import Periods
 from .spec import InputError
@@ -34,8 +37,6 @@ BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
-FINAL = 5
-"""Power to which the weights of votes are raised when the result is put together: joints are less blurred."""
 ELECTED = 8
 """Labels that are voted on at once."""
 PORTION = 2**19
@@ -118,19 +119,29 @@ def check(height: int, width: int) -> None:
         raise InputError(f"exemplar is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
 
 
-def schedule(exemplar: tuple[int, int], size: tuple[int, int], wrap: Wrap, effort: Effort) -> list[Level]:
-    """The levels, coarse first, for an exemplar and a result of these sizes (height, width)."""
-    levels = pyramid.depth(*exemplar, *size)
-    sizes = pyramid.sizes(*size, levels)
+def schedule(
+    exemplar: tuple[int, int],
+    size: tuple[int, int],
+    wrap: Wrap,
+    effort: Effort,
+    windows: list[tuple[int, int]] | None = None,
+) -> list[Level]:
+    """The levels, coarse first, for an exemplar and a result of these sizes (height, width).
+
+    windows: of a picture that is known but for a hole, what is worked on at each level, fine first.
+    """
+    sizes = windows or pyramid.sizes(*size, pyramid.depth(*exemplar, *size))
     plan: list[Level] = []
-    for index in reversed(range(levels)):
+    for index in reversed(range(len(sizes))):
         own = (exemplar[0] >> index, exemplar[1] >> index)
         field = patches.count(sizes[index], SIDE, wrap)
-        small = index > 0 and math.prod(field) * math.prod(patches.count(own, SIDE)) <= EXACT
-        ascents = effort.ascents[0] if not plan else effort.ascents[1] if small else 0
+        few = math.prod(field) * math.prod(patches.count(own, SIDE)) <= EXACT
+        small = few and (index > 0 or windows is not None)
+        first = not plan and (few or windows is None)  # a hole that is thin but long has one level, and a large window
+        ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0
         before = sum(level.ascents == 0 for level in plan)
         searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
-        grafts = index == graft.LEVEL and bool(plan) and graft.possible(own, sizes[index])
+        grafts = index == graft.LEVEL and bool(plan) and not windows and graft.possible(own, sizes[index])
         plan.append(Level(index, own, sizes[index], field, ascents, searches, grafts))
     return plan
 
@@ -143,15 +154,18 @@ def solve(
     seed: int,
     effort: Effort,
     periods: Periods,
+    views: list[View] | None = None,
 ) -> Generator[Step, None, Solution]:
     """Yields a Step a portion of a round; returns the Solution.
 
     exemplar: float32 (H, W, C), at least one patch on each side; size: (height, width) of the result; periods: the
-    exemplar's, by which the result is kept in step.
+    exemplar's, by which the result is kept in step. views: of a hole, fine first, where the result is known but for it;
+    the Solution is then of the finest one's window.
     """
     rng = np.random.default_rng(seed)
-    plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap, effort)
-    stack = pyramid.build(exemplar, len(plan))
+    windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
+    plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap, effort, windows or None)
+    stack = [view.exemplar for view in views] if views else pyramid.build(exemplar, len(plan))
     kept = period.kept(periods, size, wrap)
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
@@ -159,12 +173,18 @@ def solve(
     for level in plan:
         start = time.perf_counter()
         e = stack.pop()
-        described = partial(_described, e, level, wrap, periods, size, rng)
+        view = views[level.index] if views else None
+        origin = view.origin if view else (0, 0)
+        described = partial(_described, e, level, wrap, periods, size, origin, rng)
         rounds = level.ascents + level.searches
         before = stage
         frames = described(graft.FRAME) if level.grafts else None
-        stage = _Stage(kernels, level, e, described(SIDE), frames)
-        first = kernels.array(pieces(level.field, level.positions, rng)) if before is None else before.C
+        stage = _Stage(kernels, level, e, described(SIDE), frames, view)
+        if before is None:
+            first = kernels.array(pieces(level.field, level.positions, rng))
+        else:  # a finer window lies within the coarser one
+            top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
+            first = before.C[:, top:, left:]
         key = int(rng.integers(2**31))
         for _ in stage.begin(first, carry=before is not None, cells=period.cells(kept, level.index)):
             if before is not None:
@@ -190,9 +210,9 @@ def solve(
     C, weight = kernels.empty(stage.C.shape, stage.C), kernels.empty(level.field, stage.weight)
     for rows in stage.portions:
         C[:, rows] = stage.C[:, i[rows]][:, :, k]
-        weight[rows] = stage.weight[i[rows]][:, k] ** FINAL
+        weight[rows] = stage.known.final(stage.weight[i[rows]][:, k], rows)
         yield last
-    return Solution(C, weight, (exemplar.shape[0], exemplar.shape[1]), size, tuple(seconds), last)
+    return Solution(C, weight, (exemplar.shape[0], exemplar.shape[1]), plan[-1].image, tuple(seconds), last)
 
 
 @dataclass(frozen=True)
@@ -210,16 +230,20 @@ def _described(
     wrap: Wrap,
     periods: Periods,
     size: tuple[int, int],
+    origin: tuple[int, int],
     rng: np.random.Generator,
     side: int,
 ) -> _Likeness:
-    """For patches with this side, of a level's exemplar and image; size: of the result that is to be in step."""
+    """For patches with this side, of a level's exemplar and image; size: of the result that is to be in step.
+
+    origin: where the image begins, in pixels of the level: that of a window is not 0.
+    """
     basis = patches.basis(exemplar, side, COMPONENTS, rng)
     own, shown = (
-        period.phases(patches.count(of, side, around), those, level.index, basis.variance)
-        for of, around, those in (
-            (level.exemplar, (False, False), periods),
-            (level.image, wrap, period.fitted(periods, size, wrap)),
+        period.phases(patches.count(of, side, around), those, level.index, basis.variance, first)
+        for of, around, those, first in (
+            (level.exemplar, (False, False), periods, (0, 0)),
+            (level.image, wrap, period.fitted(periods, size, wrap), origin),
         )
     )
     return _Likeness(patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis)
@@ -229,7 +253,8 @@ class _Stage:
     """What changes while a level is worked on, and the kinds of round. A round yields the share of it that is done.
 
     u: the image; C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of
-    groups of them on top.
+    groups of them on top. known: what of the image is known; groups are left alone then, for a hole that is small
+    beside what is known need not hold all of it.
     """
 
     def __init__(
@@ -239,14 +264,16 @@ class _Stage:
         exemplar: np.ndarray,
         likeness: _Likeness,
         frames: _Likeness | None,
+        view: View | None,
     ) -> None:
         self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
         self.e = kernels.array(exemplar)
         self.d, self.Y = self._compared(likeness)
         self.frames = None if frames is None else (*self._compared(frames), frames.basis.variance)
-        self.weight = kernels.array(np.ones(level.field, np.float32))
+        self.known = Nothing() if view is None else Known(kernels, view)
+        self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
         self.psi = kernels.array(np.zeros(level.positions, np.float32))
-        self.groups = semidual.groups(kernels, self.Y, likeness.basis.deviations)
+        self.groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
         self.potentials = [0 * group.fair for group in self.groups]
         self.cost: Array | None = None
         self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
@@ -265,10 +292,14 @@ class _Stage:
             for axis, cell in enumerate(cells):
                 if cell:
                     own = (rows.start, 0)[axis] + np.indices(self.C[axis, rows].shape, np.int32)[axis]
+                    own += self.known.origin[axis]
                     last = self.level.positions[axis] - 1
                     self.C[axis, rows] = whole_cells(self.C[axis, rows], self.kernels.array(own), cell, last)
             yield
-        yield from self._voted()
+        self.C = self.known.begun(self.C)
+        self.u = self.known.drawn() if self.level.ascents and not carry else None
+        if self.u is None:
+            yield from self._voted()
 
     def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
         Y = self.kernels.project(self.e, likeness.of_exemplar.on(self.kernels.array))
@@ -286,11 +317,12 @@ class _Stage:
 
     def ascent(self) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
-        X = self.kernels.project(self.u, self.d)
-        self.psi = semidual.ascended(self.kernels, X, self.Y, self.psi, self.variance)
-        for n, rows in enumerate(self.portions):
-            self.C[:, rows] = self.kernels.assign(X[rows], self.Y, self.psi)
-            yield 0.9 * (n + 1) / len(self.portions)
+        X, Y, psi = self.known.sought(self.kernels.project(self.u, self.d), self.Y, self.psi)
+        psi = self.known.eased(psi, semidual.ascended(self.kernels, X, Y, psi, self.variance))
+        self.psi = self.known.spread(psi, self.psi)
+        for rows in bands(slice(0, len(X)), PORTION // X.shape[1]):
+            self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
+            yield 0.9 * rows.stop / len(X)
         self.u = self._vote(slice(0, self.level.image[0]))
         yield 1.0
 
@@ -311,26 +343,28 @@ class _Stage:
             self.cost = kernels.empty(self.level.field, self.weight)
             for rows in self.portions:
                 self.cost[rows] = kernels.distances(self.u, self.d, self.Y, self.C, rows)
+                self.known.hold(self.C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
         used, roots = [0 * group.fair for group in self.groups], 0.0
         for rows in self.portions:
             used = [n + group.used(kernels, self.C[:, rows]) for n, group in zip(used, self.groups, strict=True)]
             roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
             yield (ticks := ticks + 1) / every
-        scale, bias = (roots / len(self.cost)) ** 2, self.psi
+        scale, bias = (roots / len(self.cost)) ** 2, self.psi + self.known.barred
         for n, group in enumerate(self.groups):
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale)
             bias = bias + self.potentials[n][group.of]
-        grace = GRACE * kernels.mean(self.cost)
+        grace = GRACE * kernels.mean(self.cost) / self.known.share
         for offers in search.sweeps(max(self.level.positions), grace, key):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
                 C[:, rows], self.cost[rows] = kernels.sweep(self.u, self.d, self.Y, bias, self.C, offers, rows)
+                self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
-        mean = kernels.mean(self.cost)
+        mean = kernels.mean(self.cost) / self.known.share
         for rows in self.portions:
-            self.weight[rows] = kernels.weights(self.cost[rows], mean)
+            self.weight[rows] = self.known.trusted(kernels.weights(self.cost[rows], mean), rows)
             yield (ticks := ticks + 1) / every
         for _ in self._voted():
             yield (ticks := ticks + 1) / every
@@ -345,7 +379,7 @@ class _Stage:
             yield
 
     def _vote(self, rows: slice) -> Array:
-        return self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows)
+        return self.known.shown(self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows), rows)
 
 
 def whole_cells(C: Array, own: Array, cell: int, last: int) -> Array:

@@ -1,11 +1,12 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 2}``, then for every line on stdin
+Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 3}``, then for every line on stdin
 
     {"do": "run", "request": {"task": "tile", ...}, "maps": [{"name": "color", "file": "IN.npy", "role": "color",
-     "linear": false, "associated": false, "result": "OUT.npy"}, ...]}
+     "linear": false, "associated": false, "result": "OUT.npy"}, ...], "mask": "MASK.npy" or null}
 
-answers any number of ``{"is": "step", "level", "levels", "round", "rounds", "fraction"}`` and one of
+(the mask is of a fill) answers any number of ``{"is": "step", "level", "levels", "round", "rounds", "fraction"}`` and
+one of
 
     {"is": "done", "report": {...}}
     {"is": "error", "code": "input" | "memory" | "failed", "message": ..., "hint": ...}
@@ -71,7 +72,9 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
         )
         for given in message["maps"]
     }
-    result = tasks.finished(tasks.steps(from_json(message["request"]), maps), tell)
+    mask = message["mask"]
+    region = None if mask is None else tasks.Region(np.load(mask, allow_pickle=False))
+    result = tasks.finished(tasks.steps(from_json(message["request"]), maps, region), tell)
     for given in message["maps"]:
         np.save(Path(given["result"]), result.images[given["name"]], allow_pickle=False)
     return {"is": "done", "report": result.report()}

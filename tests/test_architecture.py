@@ -16,11 +16,11 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "pyramid", "slopes"},
+    {"maps", "files", "patches", "period", "pyramid", "slopes", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
-    {"semidual", "search", "graft"},
+    {"semidual", "search", "graft", "known"},
     {"transport", "metrics"},
-    {"tasks", "tasks.render", "tasks.result", "tasks.synthesize", "tasks.tile"},
+    {"tasks", *(f"tasks.{name}" for name in ("fill", "render", "result", "retreat", "synthesize", "tile"))},
     {"__init__"},
     {"worker", "cli"},
     {"__main__"},

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from ..maps import Given, MapSet
-from ..spec import Request, Synthesize, Tile
+from ..spec import Fill, InputError, Request, Synthesize, Tile
 from ..transport import Step
-from . import synthesize, tile
+from . import fill, synthesize, tile
+from .fill import Region
 from .render import Field, Made
 from .result import Result
 
-__all__ = ["Field", "Result", "finished", "steps"]
+__all__ = ["Field", "Region", "Result", "finished", "steps"]
 
 
-def steps(request: Request, given: Given | MapSet) -> Generator[Step, None, Result]:
+def steps(request: Request, given: Given | MapSet, region: Region | None = None) -> Generator[Step, None, Result]:
     """The work of a request on an image, or on the maps of a material by name: yields Steps, returns the Result.
+
+    region: what is to be filled, of a `Fill` only.
 
     To cancel is to stop asking. Raises InputError, at the first step, for a request that cannot be met.
     """
@@ -25,6 +28,10 @@ def steps(request: Request, given: Given | MapSet) -> Generator[Step, None, Resu
             return (yield from tile.steps(request, maps))
         case Synthesize():
             return (yield from synthesize.steps(request, maps))
+        case Fill():
+            if region is None:
+                raise InputError("no mask was given: fill needs one, white where the image is to be made anew")
+            return (yield from fill.steps(request, maps, region))
 
 
 def finished(work: Generator[Step, None, Made], progress: Callable[[Step], None] | None = None) -> Made:

@@ -24,16 +24,18 @@ class Result:
     seconds: time of each level, coarse first.
     periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
     retreats: what was done where memory ran out, in words.
+    filled: how many of the leading map's pixels were made anew, if not all; there is no field then.
     """
 
     request: Request
     maps: MapSet
     images: dict[str, np.ndarray]
-    field: Field
+    field: Field | None
     device: str
     seconds: tuple[float, ...]
     periods: Periods
     retreats: tuple[str, ...]
+    filled: int | None = None
 
     @property
     def image(self) -> np.ndarray:
@@ -44,7 +46,8 @@ class Result:
         """What was asked for and what came, under the names that reports use.
 
         period: across and down, in px, null where the exemplar does not repeat. fits: the size nearest to the
-        result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does.
+        result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does. Of a
+        fill instead of these filled: how many pixels.
         """
         size = Size(self.image.shape[1], self.image.shape[0])
         maps = [
@@ -61,17 +64,25 @@ class Result:
             "size": list(size),
             "maps": maps,
             "device": self.device,
-            "period": [found and round(found.length, 2) for found in self.periods[::-1]],
-            "fits": list(snapped(size, self.periods)),
-            "stretch": [round(ratio, 4) for ratio in self._stretches()[::-1]],
+            **(self._structure(size) if self.field else {"filled": self.filled}),
             "retreats": list(self.retreats),
-            "warnings": [f"{name}: {words}" for name, words in self.maps.warnings().items()],
+            "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self._nothing()],
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }
 
-    def _stretches(self) -> tuple[float, float]:
-        """Of the structure, down and across, from the exemplar to what is shown."""
+    def _nothing(self) -> list[str]:
+        if self.filled != 0:
+            return []
+        return ["mask: nothing of it is white, so nothing was filled: the image is returned as it is"]
+
+    def _structure(self, size: Size) -> dict[str, Any]:
+        """How the exemplar repeats, and what was done so that the result does."""
+        assert self.field is not None
         _, made, shown = self.field.sizes.lead
-        down, across = (ratio * n / m for ratio, n, m in zip(self.field.sizes.stretches, shown, made, strict=True))
-        return down, across
+        stretches = [ratio * n / m for ratio, n, m in zip(self.field.sizes.stretches, shown, made, strict=True)]
+        return {
+            "period": [found and round(found.length, 2) for found in self.periods[::-1]],
+            "fits": list(snapped(size, self.periods)),
+            "stretch": [round(ratio, 4) for ratio in stretches[::-1]],
+        }

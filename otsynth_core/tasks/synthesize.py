@@ -8,19 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import kernels, period, transport
+from .. import period, transport
 from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
 from ..spec import InputError, Size, Synthesize
 from ..transport import Solution, Step
+from . import retreat
 from .render import Field, Sizes, check, mapped, pixels_of, rendered
 from .result import Result
 
 RENDERED = 1 / 16
 """About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
-LITTLE = 16
-"""MiB for temporary arrays when memory has run out once."""
 
 
 def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
@@ -51,29 +50,16 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
     check(maps, sizes)
     effort = transport.EFFORTS[request.quality]
-    retreats: list[str] = []
-    device, memory = request.device, request.memory
-    while True:
-        compute = kernels.load(device, request.threads, memory)
-        try:
-            work = transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
-            solution, images = yield from _put_together(compute, work, maps, sizes)
-            found, weight = compute.numpy(solution.field), compute.numpy(solution.weight)
-        except (MemoryError, RuntimeError) as error:
-            if not kernels.ran_out(error):
-                raise
-            if memory != LITTLE:
-                retreats.append(f"{compute.name} ran out of memory: again with {LITTLE} MiB for temporary arrays")
-                memory = LITTLE
-            elif compute.name in kernels.GPUS:
-                retreats.append(f"{compute.name} ran out of memory again: without it")
-                device = "cpu"
-            else:
-                raise
-        else:
-            field = Field(found, weight, sizes)
-            scaled = period.scaled(periods, (by, by))
-            return Result(request, maps, images, field, compute.name, solution.seconds, scaled, tuple(retreats))
+
+    def work(compute: Kernels) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray], Field]]:
+        solving = transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
+        solution, images = yield from _put_together(compute, solving, maps, sizes)
+        return solution, images, Field(compute.numpy(solution.field), compute.numpy(solution.weight), sizes)
+
+    computed = yield from retreat.computed(request, work)
+    solution, images, field = computed.made
+    scaled = period.scaled(periods, (by, by))
+    return Result(request, maps, images, field, computed.device, solution.seconds, scaled, computed.retreats)
 
 
 def _put_together(

@@ -1,20 +1,33 @@
-"""Tile: a seamless version of the exemplar, a synthesis that wraps both ways at, unless told, about the same size."""
+"""Tile: a seamless version of the exemplar, of about its size: a synthesis that wraps, or a picture with healed edges.
+
+To heal is to fill a band along the edges of a picture that wraps: what lies within keeps every pixel.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
-from .. import period
+import numpy as np
+
+from .. import period, transport
 from ..maps import MapSet
-from ..spec import MIN_SIDE, SNAP, InputError, Size, Synthesize, Tile
+from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
 from ..transport import Step
-from . import synthesize
+from . import fill, synthesize
 from .result import Result
+
+GRAIN, GRAINS = 0.2, 3
+"""Rows are of one grain as long as their autocorrelation is above; so many grains is a band wide on either side."""
+NARROW, WIDE = 16, 1 / 8
+"""Least width of a band in pixels, and most as a share of the side."""
 
 
 def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
+    if request.method == "heal":
+        return (yield from _healed(request, maps))
     planes, periods = synthesize.prepared(maps)
     if request.size == SNAP and periods == (None, None):
         raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
@@ -25,7 +38,34 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         raise InputError(f"exemplar is {width}x{height} px: a result has {MIN_SIDE} px a side at least; give its size")
     else:
         size = period.snapped(Size(width, height), period.scaled(periods, (maps.reduction, maps.reduction)))
-    options = {name: getattr(request, name) for name in ("seed", "device", "quality", "threads", "memory")}
-    wrapped = Synthesize(size=size, wrap="both", **options)
+    wrapped = Synthesize(size=size, wrap="both", **_shared(request))
     result = yield from synthesize.made(wrapped, maps, planes, periods)
     return replace(result, request=request)
+
+
+def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
+    size = maps.lead.size
+    transport.check(*size)
+    width = request.band or band(maps.compared()) * maps.reduction
+    if 2 * width > min(size) - transport.SIDE:
+        raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
+    mask = np.ones(size, bool)
+    mask[width:-width, width:-width] = False
+    wrapped = Fill(wrap="both", **_shared(request))
+    result = yield from fill.steps(wrapped, maps, fill.Region(mask))
+    return replace(result, request=replace(request, band=width))
+
+
+def band(planes: np.ndarray) -> int:
+    """How wide a band along the edges of planes (H, W, C) should be: a few grains, within limits."""
+    short, grain = min(planes.shape[:2]), 1
+    for along in (planes, planes.swapaxes(0, 1)):
+        R = period.autocorrelation(along)
+        low = np.flatnonzero(R < GRAIN)
+        grain = max(grain, int(low[0]) if len(low) else len(R))
+    return max(1, min(max(NARROW, GRAINS * grain), int(WIDE * short)))
+
+
+def _shared(request: Tile) -> dict[str, Any]:
+    """What every request has, under the names of its options."""
+    return {name: getattr(request, name) for name in ("seed", "device", "quality", "threads", "memory")}

@@ -277,7 +277,7 @@ def program(scene: Scene, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTSYNTH_PYTHON", str(path))
 
 
-READY = 'print(json.dumps({"is": "ready", "protocol": 2, "device": "x"}), flush=True); sys.stdin.readline()'
+READY = 'print(json.dumps({"is": "ready", "protocol": 3, "device": "x"}), flush=True); sys.stdin.readline()'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")

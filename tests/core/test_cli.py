@@ -25,6 +25,13 @@ def pixels(*shape: int) -> np.ndarray:
     return np.rint(blobs(*shape) * 255).astype(np.uint8)
 
 
+def hole() -> np.ndarray:
+    """uint8 (48, 56, 1), white in the middle."""
+    made = np.zeros((48, 56, 1), np.uint8)
+    made[20:30, 22:36] = 255
+    return made
+
+
 @pytest.fixture
 def exemplar(tmp_path: Path) -> Path:
     path = tmp_path / "exemplar.png"
@@ -77,6 +84,60 @@ def test_synthesize_and_report(exemplar: Path, capsys: pytest.CaptureFixture[str
     assert "100%" in told.err
 
 
+def test_fill_keeps_what_is_black_in_the_mask(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask, out, report = (exemplar.with_name(name) for name in ("mask.png", "made.png", "report.json"))
+    files.write(mask, files.Picture(hole()))
+    options = ["--mask", str(mask), "--device", "numpy", "--seed", "2"]
+    assert cli.main(["fill", str(exemplar), "-o", str(out), "--report", str(report), *options]) == 0
+    given, made = files.read(exemplar).pixels, files.read(out).pixels
+    wanted = otsynth_core.fill(given, hole(), device="numpy", seed=2).image
+    assert made.tobytes() == wanted.tobytes()
+    black = hole()[..., 0] == 0
+    assert made[black].tobytes() == given[black].tobytes()
+    said = json.loads(report.read_text())
+    assert (said["task"], said["filled"]) == ("fill", 140)
+    assert "140 pixels made anew on numpy" in capsys.readouterr().out
+    assert cli.main(["fill", str(exemplar), "-o", str(exemplar.with_name("made.jpg")), *options]) == 0
+    assert "JPEG changes every pixel" in capsys.readouterr().err
+
+
+def test_fill_takes_masks_and_other_materials_by_file(exemplar: Path) -> None:
+    folder = exemplar.parent
+    files.write(folder / "mask.png", files.Picture(255 - hole()))
+    files.write(folder / "moss_color.png", files.Picture(pixels(40, 40, 3) // 8))
+    files.write(folder / "moss_rough.png", files.Picture(pixels(40, 40, 1)))
+    options = ["--mask", str(folder / "mask.png"), "--invert", "--quiet", "--device", "numpy"]
+    assert (
+        cli.main(["fill", str(exemplar), "-o", f"{folder}/out/", *options, "--from", f"{folder}/moss_color.png"]) == 0
+    )
+    made = files.read(folder / "out" / "exemplar_fill.png").pixels
+    assert made[23:27, 26:32].max() <= 64
+    source = np.zeros((48, 56, 1), np.uint8)
+    source[:, :16] = 255
+    files.write(folder / "source.png", files.Picture(source))
+    chosen = [*options, "--source-mask", f"{folder}/source.png"]
+    assert cli.main(["fill", str(exemplar), "-o", f"{folder}/a.png", *chosen]) == 0
+    assert cli.main(["fill", str(exemplar), "-o", f"{folder}/b.png", *options]) == 0
+    assert files.read(folder / "a.png").pixels.tobytes() != files.read(folder / "b.png").pixels.tobytes()
+
+
+def test_an_empty_mask_is_told_and_the_image_written(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask, out = exemplar.with_name("mask.png"), exemplar.with_name("made.png")
+    files.write(mask, files.Picture(0 * hole()))
+    assert cli.main(["fill", str(exemplar), "-o", str(out), "--mask", str(mask), "--quiet"]) == 0
+    assert "nothing was filled" in capsys.readouterr().err
+    assert files.read(out).pixels.tobytes() == files.read(exemplar).pixels.tobytes()
+
+
+def test_tile_heals(exemplar: Path) -> None:
+    out, report = exemplar.with_name("made.png"), exemplar.with_name("report.json")
+    options = ["--method", "heal", "--band", "6", "--report", str(report), "--quiet"]
+    assert cli.main(["tile", str(exemplar), "-o", str(out), *options]) == 0
+    given, made, said = files.read(exemplar).pixels, files.read(out).pixels, json.loads(report.read_text())
+    assert made[6:-6, 6:-6].tobytes() == given[6:-6, 6:-6].tobytes()
+    assert (said["method"], said["band"]) == ("heal", 6)
+
+
 def test_quiet_is_quiet(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), "--device", "numpy", "--quiet"])
     assert capsys.readouterr() == ("", "")
@@ -113,7 +174,7 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "--maps", "color=exemplar.png,normal=exemplar.png", "-o", "OUT"], "name it once"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--weight", "color=1", "--weight", "color=2"], "color twice"),
         (["render", "absent.npz", "EXEMPLAR", "-o", "OUT"], "absent.npz: there is no such file"),
-        (["render", "whole.jpg", "EXEMPLAR", "-o", "whole.jpg"], "overwrite the exemplar or the field"),
+        (["render", "whole.jpg", "EXEMPLAR", "-o", "whole.jpg"], "overwrite an exemplar"),
         (["tile", ".", "-o", "OUT"], "no name tells a role"),
         (["tile", "whole.jpg", "see.png", "-o", "EXEMPLAR"], "into a folder"),
         (["tile", "EXEMPLAR", "small.png", "-o", "made"], "one proportion"),
@@ -131,6 +192,17 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "float.exr", "-o", "OUT"], "float16"),
         (["tile", "see.png", "-o", "made.jpg"], "alpha"),
         (["tile", "small.png", "-o", "OUT"], "4x9 px"),
+        (["fill", "EXEMPLAR", "-o", "OUT"], "--mask"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "absent.png"], "absent.png: there is no such file"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "small.png"], "mask is 4x9 px, the image 56x48"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "hole.png", "--margin", "x"], "margin is 'x'"),
+        (["fill", "EXEMPLAR", "-o", "hole.png", "--mask", "hole.png"], "overwrite an exemplar, a mask"),
+        (["fill", "EXEMPLAR", "-o", "see.png", "--mask", "hole.png", "--from", "see.png"], "overwrite an exemplar"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "hole.png", "--from", "absent.png"], "absent.png"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "hole.png", "--source-mask", "dark.png"], "smaller than a patch"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "dark.png", "--invert"], "covers the whole image"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--method", "heal", "--size", "64x64"], "picture's own"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--band", "8"], "only method heal"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(
@@ -150,6 +222,8 @@ def test_bad_input_is_one_line_and_code_2(
     (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:-1500])
     files.write(folder / "see.png", files.Picture(pixels(32, 32, 4)))
     files.write(folder / "small.png", files.Picture(np.zeros((9, 4, 3), np.uint8)))
+    files.write(folder / "hole.png", files.Picture(hole()))
+    files.write(folder / "dark.png", files.Picture(0 * hole()))
     for name, kind in (("deep.png", "uint16"), ("float.exr", "half")):
         buffer = oiio.ImageBuf(oiio.ImageSpec(16, 16, 3, kind))
         assert buffer.write(str(folder / name))

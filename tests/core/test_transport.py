@@ -364,26 +364,26 @@ def test_less_memory_then_no_gpu_where_memory_runs_out(
 
         return load
 
-    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", short(16))
+    monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", short(16))
     result = otsynth_core.tile(exemplar)
     assert asked == [("auto", None), ("auto", 16)]
     np.testing.assert_array_equal(result.image, wanted.image)
     (words,) = result.report()["retreats"]
     assert words == "cuda ran out of memory: again with 16 MiB for temporary arrays"
     asked.clear()
-    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", short(1))
+    monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", short(1))
     result = otsynth_core.tile(exemplar)
     assert asked == [("auto", None), ("auto", 16), ("cpu", 16)]
     assert result.device == "numpy"
     assert len(result.report()["retreats"]) == 2
-    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", lambda *_: Short("numpy", error, None, 0))
+    monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", lambda *_: Short("numpy", error, None, 0))
     with pytest.raises(type(error)):
         otsynth_core.tile(exemplar)
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Short("cuda", RuntimeError("something else"), None, 0)
-    monkeypatch.setattr("otsynth_core.tasks.synthesize.kernels.load", lambda *_: broken)
+    monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", lambda *_: broken)
     with pytest.raises(RuntimeError, match="something else"):
         otsynth_core.tile(exemplar)
 

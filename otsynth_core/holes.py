@@ -1,0 +1,195 @@
+"""Holes: a picture that is known in part, at every level, and the window around what is not.
+
+A pixel of a coarser level is the mean of the known ones under it, and is known if these have half of the weight: thin
+holes close after a few levels, wide ones keep their width. Patches that are known and may be taken stand for
+themselves; of the others, those that touch the hole are to be found. Patches that touch it are never taken from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import pyramid
+
+MARGIN = 6
+"""Pixels around the hole that are looked at, at every level: patches that touch it, and their neighbours."""
+ENOUGH = 64
+"""Fewest patches that a level must have to be taken from; the finest does with one."""
+STITCHED, FADING = 16, 0.9
+"""How many pixels deep the new is drawn to the old around it, and what share of the pull is left with each."""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What is known of a result: `image` where `mask` is not.
+
+    image: float32 (H, W, C); mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar that may be taken;
+    within: the exemplar is the image itself, pixel for pixel.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    source: np.ndarray
+    within: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A level of it.
+
+    exemplar: float32 (eh, ew, C); allowed: bool, of its patches, which may be taken. origin: first row and column of
+    the window; image: float32 (h, w, C) in the window, smooth in the hole; mask: bool (h, w). pinned: bool, of the
+    window's patches, which stand for themselves.
+    """
+
+    exemplar: np.ndarray
+    allowed: np.ndarray
+    origin: tuple[int, int]
+    image: np.ndarray
+    mask: np.ndarray
+    pinned: np.ndarray
+
+    @property
+    def positions(self) -> np.ndarray:
+        """int32 (2, M): the patches that may be taken."""
+        return np.argwhere(self.allowed).T.astype(np.int32)
+
+    @property
+    def own(self) -> np.ndarray:
+        """int32 (2, fh, fw): where each of the window's patches stands in the image."""
+        return np.indices(self.pinned.shape, np.int32) + np.array(self.origin, np.int32)[:, None, None]
+
+
+def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
+    """The levels, fine first, for patches of some side: as many as the hole has, and as can be taken from."""
+    known, own = ~hole.mask, ~hole.mask if hole.within else np.ones(exemplar.shape[:2], bool)
+    stack = [(exemplar, hole.source & own, hole.image, known)]
+    while True:
+        e, source, image, known = stack[-1]
+        coarse, known = halved(image, known)
+        if hole.within:
+            e, source = coarse, known & (pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > 0.5)
+        else:
+            e, source = halved(e, source)
+        short = min(coarse.shape[:2] + e.shape[:2])
+        if short < pyramid.COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
+            break
+        stack.append((e, source, coarse, known))
+    made: list[View] = []
+    inner = None
+    for e, source, image, known in stack:
+        window = _window(~known, inner)
+        made.append(_view(e, whole(source, side), image, known, window, side, hole.within))
+        inner = window
+    return made
+
+
+def halved(u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The next level of a picture (H, W, C) of which some pixels are known, and which of that are."""
+    share = pyramid.downsample(known[..., None].astype(np.float32))
+    coarse = pyramid.downsample(np.where(known[..., None], u, 0).astype(np.float32))
+    return coarse / np.maximum(share, 1e-6), share[..., 0] > 0.5 - 1e-6
+
+
+def whole(pixels: np.ndarray, side: int) -> np.ndarray:
+    """bool (h - side + 1, w - side + 1): of which patches every pixel is true."""
+    for _ in (0, 1):
+        pixels = np.logical_and.reduce([pixels[t : len(pixels) - side + 1 + t] for t in range(side)]).T
+    return pixels
+
+
+def filled(u: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A picture whose unknown pixels are smooth between the known ones: pulled from coarser levels."""
+    if known.all() or min(known.shape) < 2:
+        mean = u[known].mean(0) if known.any() else np.zeros(u.shape[2], u.dtype)
+        return np.where(known[..., None], u, mean)
+    coarse = filled(*halved(u, known))
+    for axis in (0, 1):
+        at = ((np.arange(u.shape[axis]) - 0.5) / 2).clip(0, coarse.shape[axis] - 1)
+        i = np.minimum(at.astype(int), max(0, coarse.shape[axis] - 2))
+        t = (at - i).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        after = np.minimum(i + 1, coarse.shape[axis] - 1)
+        coarse = coarse.take(i, axis) * (1 - t) + coarse.take(after, axis) * t
+    return np.where(known[..., None], u, coarse)
+
+
+def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The new picture under a mask, moved so that it meets the old one around it; both (H, W, C).
+
+    By as much as the new is off the old outside, spread inwards: neighbours then differ as they do in the exemplar, and
+    no step remains to be seen.
+    """
+    off, reached, pull = np.where(mask[..., None], 0, old - new), ~mask, 1.0
+    for _ in range(STITCHED):
+        p = np.pad(np.concatenate([off, reached[..., None]], 2), [(1, 1), (1, 1), (0, 0)])
+        sums = p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:]
+        here = ~reached & (sums[..., -1] > 0)
+        off[here] = pull * sums[here, :-1] / sums[here, -1:]
+        reached |= here
+        pull = FADING
+    return np.where(mask[..., None], new + off, old)
+
+
+def nearest(allowed: np.ndarray) -> np.ndarray:
+    """int32 (2, eh, ew): of every patch of an exemplar one that may be taken, itself if so, or one that is not far."""
+    shape = np.array(allowed.shape)
+    to = np.indices(allowed.shape, np.int32)
+    left = np.argwhere(~allowed)
+    reach = 1
+    while len(left) and reach < 2 * shape.max():
+        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+            there = left + (reach * dy, reach * dx)
+            fits = ((there >= 0) & (there < shape)).all(1)
+            fits[fits] = allowed[tuple(there[fits].T)]
+            to[:, left[fits, 0], left[fits, 1]] = there[fits].T
+            left = left[~fits]
+        reach += 1 + reach // 4
+    if len(left):
+        any = np.argwhere(allowed)
+        to[:, left[:, 0], left[:, 1]] = any[np.arange(len(left)) * len(any) // len(left)].T
+    return to
+
+
+def depth(mask: np.ndarray, most: int) -> np.ndarray:
+    """int (H, W): how many pixels deep each lies in a mask, 0 outside, so many at most; the border is no way out."""
+    deep, inside = np.zeros(mask.shape, int), mask
+    for _ in range(most):
+        deep += inside
+        p = np.pad(inside, 1, constant_values=True)
+        inside = inside & p[:-2, 1:-1] & p[2:, 1:-1] & p[1:-1, :-2] & p[1:-1, 2:]
+    return deep
+
+
+def _window(mask: np.ndarray, inner: tuple[slice, slice] | None) -> tuple[slice, slice]:
+    """Around a level's hole and the finer level's window; it begins at an even row and column."""
+    sides = []
+    for axis in (0, 1):
+        lines = np.flatnonzero(mask.any(1 - axis))
+        start, stop = (lines[0] - MARGIN, lines[-1] + 1 + MARGIN) if len(lines) else (mask.shape[axis], 0)
+        if inner is not None:
+            start, stop = min(start, inner[axis].start // 2), max(stop, -(-inner[axis].stop // 2))
+        start = max(0, int(start)) // 2 * 2
+        sides.append(slice(start, min(mask.shape[axis], int(stop))))
+    return sides[0], sides[1]
+
+
+def _view(
+    e: np.ndarray,
+    allowed: np.ndarray,
+    image: np.ndarray,
+    known: np.ndarray,
+    window: tuple[slice, slice],
+    side: int,
+    within: bool,
+) -> View:
+    shown, mask = image[window], ~known[window]
+    origin = window[0].start, window[1].start
+    pinned = whole(~mask, side)
+    if within:
+        down, across = pinned.shape
+        pinned &= allowed[origin[0] : origin[0] + down, origin[1] : origin[1] + across]
+    else:
+        pinned = np.zeros_like(pinned)
+    return View(e, allowed, origin, filled(shown, ~mask), mask, pinned)

@@ -1,0 +1,126 @@
+"""What a stage of the solver knows of its image: nothing, or all but a hole. What is known stays as it is.
+
+In a hole the marginal is eased: with n patches to be found beside m that stand for themselves, psi goes the share
+sqrt(n / (n + m)) of the way to the maximum of F. A large hole has to hold what the rest holds, a small one need not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import holes
+from .holes import View
+from .kernels import Array, Kernels
+
+FINAL, HEALED = 5, 2
+"""Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole
+less so, for there the weights hold trust as well."""
+TRUST, DEEP = 2, 6
+"""How much more a vote counts for every pixel that its patch lies nearer to what is known; so many pixels at most."""
+NEVER = -1e30
+"""Potential of a patch that must not be taken."""
+LEAST = 1e-30
+"""Weight of the votes of what is known, where others have one."""
+
+
+class Nothing:
+    """An image that is made anew: every patch is to be found, among all of the exemplar's."""
+
+    share, barred = 1.0, 0.0
+    origin = 0, 0
+
+    def begun(self, C: Array) -> Array:
+        """A field to start from."""
+        return C
+
+    def drawn(self) -> Array | None:
+        """An image to start from, if there is one."""
+        return None
+
+    def sought(self, X: Array, Y: Array, psi: Array) -> tuple[Array, Array, Array]:
+        """The descriptors of what is to be found, of what may be taken, and its potentials."""
+        return X, Y, psi
+
+    def eased(self, psi: Array, ascended: Array) -> Array:
+        """The potentials after ascent."""
+        return ascended
+
+    def spread(self, psi: Array, whole: Array) -> Array:
+        """The potentials of all patches from those of what may be taken."""
+        return psi
+
+    def take(self, found: Array, C: Array, rows: slice) -> None:
+        """Writes into a field what was found for some rows of what was sought."""
+        C[:, rows] = found
+
+    def hold(self, C: Array, cost: Array, rows: slice) -> None:
+        """Undoes, in some rows of a field and its costs, what must not have changed."""
+
+    def trusted(self, weight: Array, rows: slice) -> Array:
+        """The weights of some rows' votes."""
+        return weight
+
+    def shown(self, u: Array, rows: slice) -> Array:
+        """Some rows of the image from what was voted."""
+        return u
+
+    def final(self, weight: Array, rows: slice) -> Array:
+        """The weights with which some rows are put together at the end."""
+        return weight**FINAL
+
+
+class Known(Nothing):
+    """An image that is known but for a hole: see `holes.View`. Patches that are not pinned are to be found.
+
+    share: of patches that are to be found; barred: potential that keeps what may not be taken from being taken.
+    """
+
+    def __init__(self, kernels: Kernels, view: View) -> None:
+        array, free = kernels.array, ~view.pinned
+        self.share, self.origin = float(free.mean()), view.origin
+        self.barred = array(np.where(view.allowed, 0, NEVER).astype(np.float32))
+        self._own, self._to = array(view.own), array(holes.nearest(view.allowed))
+        self._free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
+        self._sought, self._stock = array(np.flatnonzero(free)), array(view.positions)
+        self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
+        side = view.mask.shape[0] - free.shape[0] + 1
+        depth = holes.depth(view.mask, DEEP)[side // 2 :, side // 2 :][: free.shape[0], : free.shape[1]]
+        self._trust = array((1 / TRUST**depth).astype(np.float32))
+        n = len(self._sought)
+        self._ease = math.sqrt(n / (n + self._stock.shape[1]))
+
+    def begun(self, C: Array) -> Array:
+        return self._own + self._loose * (self._to[:, C[0], C[1]] - self._own)
+
+    def drawn(self) -> Array | None:
+        return self._image
+
+    def sought(self, X: Array, Y: Array, psi: Array) -> tuple[Array, Array, Array]:
+        x = X.reshape(-1, 1, X.shape[2])[self._sought]
+        i, j = self._stock
+        return x, Y[i, j][:, None], psi[i, j][:, None]
+
+    def eased(self, psi: Array, ascended: Array) -> Array:
+        return psi + self._ease * (ascended - psi)
+
+    def spread(self, psi: Array, whole: Array) -> Array:
+        whole[self._stock[0], self._stock[1]] = psi[:, 0]
+        return whole
+
+    def take(self, found: Array, C: Array, rows: slice) -> None:
+        C.reshape(2, -1)[:, self._sought[rows]] = self._stock[:, found[0, :, 0]]
+
+    def hold(self, C: Array, cost: Array, rows: slice) -> None:
+        C[:, rows] = self._own[:, rows] + self._loose[rows] * (C[:, rows] - self._own[:, rows])
+        cost[rows] *= self._free[rows]
+
+    def trusted(self, weight: Array, rows: slice) -> Array:
+        return weight * self._trust[rows]
+
+    def shown(self, u: Array, rows: slice) -> Array:
+        return self._image[rows] + self._hole[rows] * (u - self._image[rows])
+
+    def final(self, weight: Array, rows: slice) -> Array:
+        return (weight**HEALED * self._free[rows]).clip(LEAST)

@@ -1,0 +1,50 @@
+"""Retreat: where memory runs out, the work is done again with less of it, then without a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Generic
+
+from .. import kernels
+from ..kernels import Kernels
+from ..spec import Request
+from ..transport import Step
+from .render import Made
+
+LITTLE = 16
+"""MiB for temporary arrays when memory has run out once."""
+
+
+@dataclass(frozen=True)
+class Computed(Generic[Made]):
+    """What was made, the name of the kernels that made it, and what was done where memory ran out, in words."""
+
+    made: Made
+    device: str
+    retreats: tuple[str, ...]
+
+
+def computed(
+    request: Request, work: Callable[[Kernels], Generator[Step, None, Made]]
+) -> Generator[Step, None, Computed[Made]]:
+    """Does some work with the kernels that a request asks for, or what is left of them. Yields Steps."""
+    retreats: list[str] = []
+    device, memory = request.device, request.memory
+    while True:
+        compute = kernels.load(device, request.threads, memory)
+        try:
+            made = yield from work(compute)
+        except (MemoryError, RuntimeError) as error:
+            if not kernels.ran_out(error):
+                raise
+            if memory != LITTLE:
+                retreats.append(f"{compute.name} ran out of memory: again with {LITTLE} MiB for temporary arrays")
+                memory = LITTLE
+            elif compute.name in kernels.GPUS:
+                retreats.append(f"{compute.name} ran out of memory again: without it")
+                device = "cpu"
+            else:
+                raise
+        else:
+            return Computed(made, compute.name, tuple(retreats))

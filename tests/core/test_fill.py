@@ -1,0 +1,353 @@
+"""Fill and heal: what is known stays to the bit, what is new fits, whatever hole, kind of image and material."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import InputError, Map, boxes, holes, metrics, transport
+from tests.bench import fill as bench
+
+from .conftest import DEVICES, blobs
+
+OPTIONS = {"device": "numpy", "quality": "draft"}
+
+
+def disc(height: int, width: int, radius: float, y: int | None = None, x: int | None = None) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.hypot(rows - (height // 2 if y is None else y), columns - (width // 2 if x is None else x)) < radius
+
+
+def known_stays(image: np.ndarray, made: np.ndarray, mask: np.ndarray) -> None:
+    assert made.dtype == image.dtype
+    assert made.shape == image.shape
+    assert made[~mask].tobytes() == image[~mask].tobytes()
+
+
+HOLES = {
+    "disc": disc(72, 80, 12),
+    "pixel": disc(72, 80, 0.5),
+    "border": disc(72, 80, 14, 0, 79),
+    "two": disc(72, 80, 6, 10, 10) | disc(72, 80, 6, 60, 70),
+    "scratch": np.abs(np.arange(72)[:, None] - 0.8 * np.arange(80)) < 1,
+    "most": ~disc(72, 80, 28),
+    "row": np.zeros((72, 80), bool) | (np.arange(72) == 30)[:, None],
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", HOLES)
+def test_the_known_stays_and_the_hole_is_made_of_it(exemplar: np.ndarray, name: str, device: str) -> None:
+    mask = HOLES[name]
+    logo = np.where(mask[..., None], np.float32([9, -9, 9]), exemplar)
+    result = otsynth_core.fill(logo, mask, device=device)
+    known_stays(logo, result.image, mask)
+    assert np.abs(result.image).max() < 1.6
+    assert result.report()["filled"] == mask.sum()
+    assert result.device == ("numba" if device == "cpu" else device)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
+def test_every_kind_of_image(channels: int, dtype: type) -> None:
+    image = blobs(48, 56, max(1, channels))
+    if np.dtype(dtype).kind == "u":
+        image = (image * np.iinfo(dtype).max).astype(dtype)
+    image = image[..., 0] if channels == 0 else image
+    mask = disc(48, 56, 8)
+    known_stays(image, otsynth_core.fill(image, mask, **OPTIONS).image, mask)
+
+
+def test_same_seed_same_bytes(exemplar: np.ndarray) -> None:
+    mask = HOLES["disc"]
+    first, second, other = (otsynth_core.fill(exemplar, mask, seed=seed, **OPTIONS).image for seed in (3, 3, 4))
+    assert first.tobytes() == second.tobytes()
+    assert first.tobytes() != other.tobytes()
+
+
+def test_providers_fill_alike(photo: np.ndarray) -> None:
+    mask = disc(160, 160, 24)
+    floor = bench.distance(photo, mask)
+    for device in DEVICES:
+        image = otsynth_core.fill(photo, mask, device=device).image
+        assert bench.distance(image, mask) < 1.6 * floor
+        assert bench.rim(image, photo, mask) < 1.1
+        assert 0.7 < bench.energy(image, mask) / bench.energy(photo, ~mask) < 1.3
+
+
+def test_a_texture_that_repeats_is_restored() -> None:
+    y, x = np.mgrid[:96, :96]
+    image = (0.5 + 0.25 * np.sin(2 * np.pi * y / 12) + 0.25 * np.sign(np.sin(2 * np.pi * x / 16)))[..., None]
+    image = image.astype(np.float32)
+    mask = disc(96, 96, 18)
+    made = otsynth_core.fill(np.where(mask[..., None], 0, image), mask, device="numpy").image
+    assert np.abs(made - image).mean(where=mask[..., None]) < 0.05
+
+
+def test_a_flat_image_stays_flat() -> None:
+    image = np.full((40, 40, 3), 77, np.uint8)
+    mask = disc(40, 40, 9)
+    image[mask] = 255
+    assert (otsynth_core.fill(image, mask, **OPTIONS).image == 77).all()
+
+
+def test_a_hole_over_the_edge_of_an_image_that_wraps(photo: np.ndarray) -> None:
+    tiled = otsynth_core.tile(photo, size=(128, 128), device="cpu").image
+    mask = (
+        disc(128, 128, 20, 0, 0)
+        | disc(128, 128, 20, 0, 127)
+        | disc(128, 128, 20, 127, 0)
+        | disc(128, 128, 20, 127, 127)
+    )
+    made = otsynth_core.fill(tiled, mask, wrap="both", device="cpu").image
+    known_stays(tiled, made, mask)
+    rolled = [np.roll(u, (64, 64), (0, 1)) for u in (made, tiled, mask)]
+    assert bench.rim(*rolled) < 1.1
+    middle = np.abs(np.diff(rolled[0], axis=0))[63, 44:84].mean()
+    assert middle < 1.3 * np.abs(np.diff(rolled[1], axis=0)).mean()
+    apart = otsynth_core.fill(tiled, mask, device="cpu").image
+    torn = np.abs(np.diff(np.roll(apart, (64, 64), (0, 1)), axis=0))[63, 44:84].mean()
+    assert torn > 1.3 * middle
+
+
+def test_every_pixel_around_an_image_that_wraps() -> None:
+    image = blobs(96, 96, 1)
+    mask = ~disc(96, 96, 30)
+    made = otsynth_core.fill(image, mask, wrap="both", **OPTIONS).image
+    known_stays(image, made, mask)
+    assert max(metrics.seam(made, axis) for axis in (0, 1)) <= 1.05
+
+
+def test_soft_masks_blend(exemplar: np.ndarray) -> None:
+    hard = HOLES["disc"]
+    soft = np.where(hard, 0.25, 0).astype(np.float32)
+    soft[36, 40] = 1
+    whole = otsynth_core.fill(exemplar, hard, **OPTIONS).image
+    part = otsynth_core.fill(exemplar, soft, **OPTIONS).image
+    wanted = 0.75 * exemplar + 0.25 * whole
+    inner = hard & (soft < 1)
+    np.testing.assert_allclose(part[inner], wanted[inner], atol=1e-5)
+    known_stays(exemplar, part, hard)
+
+
+def test_a_margin_fades_out_and_ends(exemplar: np.ndarray) -> None:
+    mask = HOLES["disc"]
+    bright = exemplar + 5 * (mask[..., None] > 0)
+    near = disc(72, 80, 12 + 6)
+    made = otsynth_core.fill(bright, mask, margin=4, **OPTIONS).image
+    known_stays(bright, made, near)
+    ring = near & ~mask
+    changed = np.abs(made - bright).max(2) > 1e-6
+    assert 0.3 < changed[ring].mean() < 1
+    assert not changed[~near].any()
+
+
+def test_invert_fills_what_is_black(exemplar: np.ndarray) -> None:
+    mask = HOLES["disc"]
+    wanted = otsynth_core.fill(exemplar, mask, **OPTIONS).image
+    assert otsynth_core.fill(exemplar, ~mask, invert=True, **OPTIONS).image.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "uint16", "rgb", "rgba", "grey with alpha"])
+def test_masks_of_every_kind(exemplar: np.ndarray, kind: str) -> None:
+    mask = HOLES["disc"]
+    given = {
+        "bool": mask,
+        "uint8": 255 * mask.astype(np.uint8),
+        "uint16": 65535 * mask[..., None].astype(np.uint16),
+        "rgb": 255 * mask[..., None].repeat(3, 2).astype(np.uint8),
+        "rgba": np.dstack([np.full((72, 80, 3), 255, np.uint8), 255 * mask.astype(np.uint8)]),
+        "grey with alpha": np.dstack([255 * mask, np.full((72, 80), 255)]).astype(np.uint8),
+    }[kind]
+    wanted = otsynth_core.fill(exemplar, mask, **OPTIONS).image
+    assert otsynth_core.fill(exemplar, given, **OPTIONS).image.tobytes() == wanted.tobytes()
+
+
+def test_a_mask_of_the_same_proportion_is_scaled(exemplar: np.ndarray) -> None:
+    small = disc(36, 40, 6)
+    made = otsynth_core.fill(exemplar, small, **OPTIONS)
+    assert 0.8 < made.report()["filled"] / (4 * small.sum()) < 2
+    far = ~disc(72, 80, 16)
+    assert made.image[far].tobytes() == exemplar[far].tobytes()
+
+
+def test_material_is_taken_from_where_it_may_be() -> None:
+    image = blobs(64, 128, 1) * 0.4
+    image[:, 64:] += 0.6
+    mask = disc(64, 128, 8, 32, 40)
+    source = np.zeros((64, 128), bool)
+    source[:, 70:] = True
+    plain = otsynth_core.fill(image, mask, **OPTIONS).image[disc(64, 128, 3, 32, 40)]
+    other = otsynth_core.fill(image, mask, source_mask=source, **OPTIONS).image[disc(64, 128, 3, 32, 40)]
+    assert plain.max() < 0.55
+    assert other.mean() > plain.mean() + 0.1
+
+
+def test_from_another_material() -> None:
+    image, moss = blobs(96, 96, 3), blobs(64, 80, 3, seed=1) * np.float32([0.1, 1, 0.1])
+    mask = disc(96, 96, 30)
+    made = otsynth_core.fill(image, mask, other=moss, **OPTIONS).image
+    known_stays(image, made, mask)
+    inner = disc(96, 96, 10)
+    assert made[inner][:, 1].mean() > 3 * made[inner][:, [0, 2]].mean()
+    whole = otsynth_core.fill(image, np.ones((96, 96), bool), other=moss, **OPTIONS).image
+    assert metrics.distance(whole, moss) < 0.3 * metrics.distance(whole, image)
+    grey = otsynth_core.fill(image, mask, other=(255 * moss[..., 1]).astype(np.uint8), **OPTIONS).image
+    assert np.ptp(grey[inner], axis=1).max() < 0.02
+
+
+def test_maps_of_a_material_stay_in_step(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holes, "stitched", lambda new, old, mask: np.where(mask[..., None], new, old))
+    row = (np.arange(160, dtype=np.float32)[:, None, None] / 160).repeat(160, 1)
+    vectors = np.dstack([photo[..., :2] - 0.5, np.ones((160, 160, 1), np.float32)]).repeat(2, 0).repeat(2, 1)
+    normal = (vectors / np.linalg.norm(vectors, axis=2, keepdims=True) + 1) / 2
+    ids = (row * 16).astype(np.uint8)
+    maps = {
+        "color": Map(photo),
+        "normal": Map((65535 * normal).astype(np.uint16), "normal"),
+        "id": Map(ids, "id", weight=0),
+        "roughness": Map((255 * photo[::2, ::2, :1]).astype(np.uint8), "roughness"),
+        "row": Map(row, "other", weight=0),
+        "square": Map(row**2, "other", weight=0),
+    }
+    mask = disc(160, 160, 20)
+    result = otsynth_core.fill(maps, mask, **OPTIONS)
+    quarters = mask.reshape(80, 2, 80, 2)
+    covered = {160: mask, 320: mask.repeat(2, 0).repeat(2, 1), 80: quarters.any((1, 3))}
+    for name, one in maps.items():
+        known_stays(one.image, result.images[name], covered[one.size[0]])
+        assert (result.images[name] != one.image)[covered[one.size[0]]].any()
+    made = 2 * result.images["normal"].astype(np.float32) / 65535 - 1
+    np.testing.assert_allclose(np.linalg.norm(made, axis=2), 1, atol=1e-3)
+    assert set(np.unique(result.images["id"])) <= set(np.unique(ids))
+    mean, square = (result.images[name][..., 0] for name in ("row", "square"))
+    sure = mask & (np.abs(square - mean**2) < 1e-5)  # one row stands there, not a mean of several
+    assert sure.sum() > 100
+    there = np.rint(mean[sure] * 160).astype(int)
+    assert (result.images["id"][..., 0][sure] == ids[there, 0, 0]).mean() > 0.99
+
+
+def test_alpha_of_the_image_is_a_mask_too() -> None:
+    image = np.dstack([blobs(64, 64, 3), np.ones((64, 64, 1), np.float32)])
+    hole = disc(64, 64, 10)
+    image[hole] = 0
+    made = otsynth_core.fill(image, image[..., 3], invert=True, **OPTIONS).image
+    known_stays(image, made, hole)
+    np.testing.assert_allclose(made[..., 3], 1, atol=1e-5)
+    assert made[hole][:, :3].min() > 0.05
+
+
+def test_work_grows_with_the_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved = []
+    kept = transport.solve
+
+    def solve(compute: object, exemplar: np.ndarray, size: tuple[int, int], *rest: object):  # type: ignore[no-untyped-def]
+        views = rest[-1]
+        solved.append((size, views[0].mask.shape))  # type: ignore[index]
+        return kept(compute, exemplar, size, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(transport, "solve", solve)
+    image = np.random.default_rng(0).integers(0, 255, (1024, 1024, 1), np.uint8)
+    mask = disc(1024, 1024, 32)
+    otsynth_core.fill(image, mask, **OPTIONS)
+    ((crop, window),) = solved
+    assert max(crop) <= 64 + 2 * 192
+    assert max(window) <= 64 + 2 * 8
+
+
+def test_holes_are_filled_one_after_another(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boxes, "LARGE", 30**2)
+    image = np.tile(exemplar, (2, 2, 1))
+    mask = np.abs(np.arange(144)[:, None] - 0.9 * np.arange(160)) < 3
+    steps = []
+    result = otsynth_core.fill(image, mask, progress=steps.append, **OPTIONS)
+    known_stays(image, result.image, mask)
+    assert len(result.seconds) > 3
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert bench.rim(result.image, image, mask) < 1.3
+
+
+def test_nothing_to_fill_is_said(exemplar: np.ndarray) -> None:
+    result = otsynth_core.fill(exemplar, np.zeros((72, 80), bool))
+    assert result.image.tobytes() == exemplar.tobytes()
+    (words,) = result.report()["warnings"]
+    assert "nothing was filled" in words
+    assert not otsynth_core.fill(exemplar, HOLES["pixel"], **OPTIONS).report()["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "words"),
+    [
+        (np.ones((72, 80), bool), {}, "covers the whole image"),
+        (~disc(72, 80, 2), {}, "smaller than a patch"),
+        (HOLES["disc"], {"source_mask": np.zeros((72, 80), bool)}, "what the source mask leaves"),
+        (HOLES["disc"].astype(np.uint8), {}, "no white: its brightest pixel is 0.004"),
+        (np.ones((72, 72), bool), {}, "mask is 72x72 px, the image 80x72"),
+        (HOLES["disc"], {"source_mask": np.ones((80, 72), bool)}, "source mask is 72x80"),
+        (np.ones((72, 80, 5), np.uint8), {}, "mask: image is an array of shape"),
+        (np.full((72, 80), np.nan, np.float32), {}, "mask: image has NaN"),
+        (HOLES["disc"], {"margin": 1000}, "margin is 1000"),
+        (HOLES["disc"], {"margin": -1}, "margin is -1"),
+        (HOLES["disc"], {"invert": 1}, "invert is 1: it must be true or false"),
+        (HOLES["disc"], {"wrap": "round"}, "wrap is 'round'"),
+        (HOLES["disc"], {"other": {"normal": blobs(40, 40, 3), "roughness": blobs(40, 40, 1)}}, "has none"),
+        (HOLES["disc"], {"other": blobs(4, 40, 3)}, "smaller than one 5 px patch"),
+        (HOLES["disc"], {"other": Map(blobs(40, 40, 3), linear=True)}, "linear light"),
+    ],
+)
+def test_bad_input_is_one_sentence(exemplar: np.ndarray, mask: np.ndarray, options: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        otsynth_core.fill(exemplar, mask, **options)
+
+
+def test_fill_needs_a_mask(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="no mask was given"):
+        next(otsynth_core.tasks.steps(otsynth_core.Fill(), exemplar))
+
+
+@pytest.mark.parametrize("band", [None, 12])
+def test_healing_keeps_the_picture_but_for_a_band(photo: np.ndarray, band: int | None) -> None:
+    image = (255 * photo).astype(np.uint8)
+    result = otsynth_core.tile(image, method="heal", band=band, device="cpu")
+    report = result.report()
+    assert report["method"] == "heal"
+    width = report["band"]
+    assert width == (band or width)
+    assert 4 <= width <= 160 // 8
+    inner = np.s_[width:-width, width:-width]
+    assert result.image[inner].tobytes() == image[inner].tobytes()
+    assert (result.image != image)[:4].mean() > 0.5
+    for axis in (0, 1):
+        assert metrics.seam(result.image / 255, axis) <= 1.05 < metrics.seam(photo, axis)
+
+
+def test_a_band_is_wider_where_the_grain_is_coarse(photo: np.ndarray) -> None:
+    from otsynth_core.tasks import tile
+
+    fine, coarse = blobs(400, 400, 1)[:256, :256], blobs(64, 64, 1).repeat(4, 0).repeat(4, 1)
+    assert tile.band(fine) <= tile.band(coarse) <= 32
+    assert tile.band(np.random.default_rng(0).random((256, 256, 1))) == tile.NARROW
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "heal", "size": (64, 64)}, "keeps the picture's own"),
+        ({"band": 8}, "only method heal"),
+        ({"method": "heal", "band": 40}, "nothing of 80x72 px would be kept"),
+        ({"method": "cure"}, "method is 'cure'"),
+    ],
+)
+def test_what_cannot_be_healed_is_said(exemplar: np.ndarray, options: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        otsynth_core.tile(exemplar, **options)
+
+
+def test_what_jpeg_leaves_of_a_mask_changes_no_pixel(exemplar: np.ndarray) -> None:
+    mask = HOLES["disc"]
+    noisy = (255 * mask + np.where(mask, -6, 6)).astype(np.uint8)
+    wanted = otsynth_core.fill(exemplar, mask, **OPTIONS).image
+    assert otsynth_core.fill(exemplar, noisy, **OPTIONS).image.tobytes() == wanted.tobytes()
