@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -53,92 +54,119 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
             f"mask has no white: its brightest pixel is {soft.max():.3f} of 1; white is filled, and a mask of 0 and 1"
             " must be made one of 0 and 255"
         )
+    soft[soft < FAINT] = 0
+    soft[soft > 1 - FAINT] = 1
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
-    soft = feathered(np.where(soft < FAINT, 0, np.where(soft > 1 - FAINT, 1, soft)), request.margin, wrap)
-    source = np.ones(size, bool)
-    other = None
-    if region.other is not None:
-        other = matched(maps, region.other)
-        source = np.ones(other.lead.size, bool)
-        transport.check(*other.lead.size)
+    other = None if region.other is None else matched(maps, region.other)
+    taken_from = maps if other is None else other
+    transport.check(*taken_from.lead.size)
+    source = None
     if region.source is not None:
-        source = softness(region.source, (source.shape[0], source.shape[1]), "source mask") >= WHITE
-    return (yield from made(request, maps, soft, wrap, source, other, chosen=region.source is not None))
-
-
-def made(
-    request: Fill,
-    maps: MapSet,
-    soft: np.ndarray,
-    wrap: tuple[bool, bool],
-    source: np.ndarray,
-    other: MapSet | None,
-    chosen: bool,
-) -> Generator[Step, None, Result]:
-    """The work once it is known what to fill, and how far.
-
-    soft: float32 (H, W), how much of each pixel is new; source: bool, of the image or of the other material, what may
-    be taken; chosen: whether that was asked for, so that none of it is too far.
-    """
-    hole = soft > 0
-    stock = source if other is not None else source & ~hole
-    if hole.any() and not holes.whole(stock, transport.SIDE).any():
-        covers = "the mask covers the whole image" if hole.all() else "what the mask leaves is smaller than a patch"
-        if chosen:
-            covers = "what the source mask leaves is smaller than a patch"
-        raise InputError(
-            f"{covers}: nothing of {transport.SIDE}x{transport.SIDE} px is left to take from; cover less, or name"
-            " another material to take it from"
-        )
-
-    def share(box: Box) -> int:
-        return (box.size[0] + OVERLAP) * (box.size[1] + OVERLAP)
-
-    def work(compute: Kernels) -> Generator[Step, None, tuple[dict[str, np.ndarray], list[float]]]:
-        images = {name: one.image.copy() for name, one in maps.maps.items()}
-        left, seconds = hole.copy(), []
-        parts = boxes.boxes(hole, wrap)
-        total, done = sum(map(share, parts)), 0
-        for box in parts:
-            start = time.perf_counter()
-            job = _job(maps, images, soft, left, box, wrap, source, other, chosen)
-            yield from mapped(
-                job.run(compute, request, images, maps.lead.size), _between(done / total, share(box) / total)
-            )
-            left[box.index(maps.lead.size)] = False
-            done += share(box)
-            seconds.append(time.perf_counter() - start)
-        return images, seconds
-
-    computed = yield from retreat.computed(request, work)
+        source = softness(region.source, taken_from.lead.size, "source mask") >= WHITE
+    task = _Task(maps, feathered(soft, request.margin, wrap), wrap, source, other)
+    computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
-    return Result(
-        request,
-        maps,
-        images,
-        None,
-        computed.device,
-        tuple(seconds),
-        (None, None),
-        computed.retreats,
-        filled=int(hole.sum()),
-    )
+    filled = int((task.soft > 0).sum())
+    return Result(request, maps, images, None, computed.device, seconds, (None, None), computed.retreats, filled=filled)
 
 
-def _between(before: float, share: float) -> Callable[[Step], Step]:
-    return lambda step: replace(step, fraction=before + share * step.fraction)
+@dataclass(frozen=True)
+class _Task:
+    """What to fill, and from what.
+
+    soft: float32 (H, W), how much of each of the leading map's pixels is new; wrap: axes on which the image repeats.
+    source: bool, of the image or of the other material, what may be taken, all of it if None. other: a material to take
+    it from, under the same names.
+    """
+
+    maps: MapSet
+    soft: np.ndarray
+    wrap: tuple[bool, bool]
+    source: np.ndarray | None
+    other: MapSet | None
+
+    def run(
+        self, request: Fill, compute: Kernels
+    ) -> Generator[Step, None, tuple[dict[str, np.ndarray], tuple[float, ...]]]:
+        """Yields Steps, returns the images by name, and the seconds that each part of the hole took."""
+        images = {name: one.image.copy() for name, one in self.maps.maps.items()}
+        left, seconds = self.soft > 0, []
+        parts = boxes.boxes(left, self.wrap)
+        shares = np.cumsum([0, *((box.size[0] + OVERLAP) * (box.size[1] + OVERLAP) for box in parts)])
+        shares = shares / max(1, shares[-1])
+        for box, before, after in zip(parts, shares, shares[1:], strict=False):
+            start = time.perf_counter()
+            steps = self.job(images, left, box).run(compute, request, images, self.maps.lead.size)
+            yield from mapped(steps, _between(before, after))
+            left[box.index(self.maps.lead.size)] = False
+            seconds.append(time.perf_counter() - start)
+        return images, tuple(seconds)
+
+    def job(self, images: dict[str, np.ndarray], left: np.ndarray, box: Box) -> _Job:
+        """The job of a box; left: bool (H, W), what of the hole is not filled yet.
+
+        Raises InputError where there is nothing to take from.
+        """
+        size = self.maps.lead.size
+        crop = box.grown(max(REACH, *box.size), size, self.wrap)
+        near = self._stock(left, crop)
+        if self.other is None and (self.source is not None or near.sum() < holes.ENOUGH):
+            crop = box.grown(max(size), size, self.wrap)  # as far as the image goes
+            near = self._stock(left, crop)
+        if not near.any():
+            what = "what the mask leaves is smaller than a patch"
+            if self.source is not None:
+                what = "what the source mask leaves is smaller than a patch"
+            elif left.all():
+                what = "the mask covers the whole image"
+            raise InputError(
+                f"{what}: nothing of {transport.SIDE}x{transport.SIDE} px is left to take from; cover less, or name"
+                " another material to take it from"
+            )
+        index = crop.index(size)
+        unknown = left[index]
+        work, keep = (unknown & _inside(crop, part) for part in (box.grown(OVERLAP, size, self.wrap), box))
+        around = {}
+        for name, one in self.maps.maps.items():
+            ratios = one.size[0] / size[0], one.size[1] / size[1]
+            around[name] = replace(one, image=images[name][crop.scaled(ratios).index(one.size)])
+        cropped, begin, stock, source = MapSet(around), 0, crop.size, self.source
+        if self.other is not None:
+            stock = self.other.lead.size
+            cropped, begin = _stacked(cropped, self.other)
+        elif source is not None:
+            source = source[index]
+        source = np.ones(stock, bool) if source is None else source
+        return _Job(crop, cropped, begin, crop.size, stock, self.soft[index], unknown, work, keep, source)
+
+    def _stock(self, left: np.ndarray, crop: Box) -> np.ndarray:
+        """bool, of patches: which of them may be taken."""
+        if self.other is not None:
+            free = np.ones(self.other.lead.size, bool) if self.source is None else self.source
+        else:
+            index = crop.index(self.maps.lead.size)
+            free = ~left[index] if self.source is None else self.source[index] & ~left[index]
+        return holes.whole(free, transport.SIDE)
+
+
+def _between(before: float, after: float) -> Callable[[Step], Step]:
+    return lambda step: replace(step, fraction=float(before + (after - before) * step.fraction))
 
 
 def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     """float32 (H, W), 0 to 1, of a mask image; what: its name. Raises InputError where it does not lie on the image."""
     if isinstance(mask, np.ndarray) and mask.dtype == bool:
-        mask = mask.astype(np.float32)
+        mask = mask.view(np.uint8) * np.uint8(255)
     try:
         pixels = Map.of(mask, "other").pixels
     except InputError as error:
         raise InputError(f"{what}: {error}") from None
-    color, alpha = (pixels[..., :-1], pixels[..., -1]) if pixels.shape[2] in (2, 4) else (pixels, np.float32(1))
-    soft = (color.mean(2) * alpha).clip(0, 1)
+    colors = pixels.shape[2] - (pixels.shape[2] in (2, 4))
+    soft = pixels[..., 0] if colors == 1 else pixels[..., :colors].mean(2)
+    if colors < pixels.shape[2]:
+        soft = soft * pixels[..., -1]
+    if mask.dtype.kind == "f":
+        soft = soft.clip(0, 1)
     (h, w), (height, width) = soft.shape, size
     if abs(h * width - w * height) > max(h, w, height, width):
         raise InputError(
@@ -288,39 +316,6 @@ class _Job:
             return values[made[..., 0]].reshape(*size, *one.image.shape[2:])
         soft, old = _covering(self.soft, size)[..., None], planes[: size[0], : size[1]]
         return one.restored(old + soft * (made - old) if (soft < 1).any() else made)
-
-
-def _job(
-    maps: MapSet,
-    images: dict[str, np.ndarray],
-    soft: np.ndarray,
-    left: np.ndarray,
-    box: Box,
-    wrap: tuple[bool, bool],
-    source: np.ndarray,
-    other: MapSet | None,
-    chosen: bool,
-) -> _Job:
-    """The job of a box; left: bool (H, W), what of the hole is not filled yet."""
-    size = maps.lead.size
-    crop = box.grown(max(REACH, *box.size), size, wrap)
-    if other is None and (
-        chosen or holes.whole((source & ~left)[crop.index(size)], transport.SIDE).sum() < holes.ENOUGH
-    ):
-        crop = box.grown(max(size), size, wrap)  # as far as the image goes
-    index = crop.index(size)
-    unknown = left[index]
-    work, keep = (unknown & _inside(crop, part) for part in (box.grown(OVERLAP, size, wrap), box))
-    around = {}
-    for name, one in maps.maps.items():
-        ratios = one.size[0] / size[0], one.size[1] / size[1]
-        around[name] = replace(one, image=images[name][crop.scaled(ratios).index(one.size)])
-    cropped, begin, stock = MapSet(around), 0, crop.size
-    if other is not None:
-        stock = other.lead.size
-        cropped, begin = _stacked(cropped, other)
-    source = source[index] if other is None else source
-    return _Job(crop, cropped, begin, crop.size, stock, soft[index], unknown, work, keep, source)
 
 
 def _stacked(above: MapSet, below: MapSet) -> tuple[MapSet, int]:

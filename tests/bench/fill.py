@@ -1,11 +1,12 @@
 """Filled holes on a folder of textures: figures and times beside other tools, and sheets to look at.
 
-    python tests/bench/fill.py TEXTURES [--masks disc,scratch,blobs,hole] [--names a,b] [--who otsynth,gmic,...]
+    python tests/bench/fill.py TEXTURES [--masks disc,scratch,blobs,part,hole] [--names a,b] [--who otsynth,gmic,...]
                                         [--quality Q] [--seed N] [--sheets FOLDER] [--large]
 
-Masks: a disc of 64 px, a scratch and blobs over a quarter of a crop of 256 px; a hole of 256 px in 1024 px, which a
-texture of fewer pixels reaches by being repeated. The others are G'MIC's inpaint_matchpatch (on the path), pypatchmatch
-with patches of 3 px and OpenCV's SHIFTMAP, those that are there.
+Masks: a disc of 64 px, a scratch and blobs over a quarter of a crop of 256 px; a part as wide and as high as a third of
+the whole texture; a hole of 256 px in 1024 px, to which a smaller texture is synthesized, without repeats. The others
+are G'MIC's inpaint_matchpatch (on the path), pypatchmatch with patches of 3 px and OpenCV's SHIFTMAP, those that are
+there.
 
 rim: the mean jump between pixels of which the mask covers one, over the 95th percentile of the same along the same rim
 laid elsewhere in the untouched picture. ratio: distance of the patches that touch the mask to those that do not, over
@@ -42,6 +43,16 @@ SAMPLES, SHIFTS = 800, 200
 HEAD = " seconds | known | rim | ratio | sharp |"
 Filler = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """uint8 (H, W, 3) with what a mask, bool (H, W), covers made anew."""
+
+
+def mask_of(kind: str, height: int, width: int) -> np.ndarray:
+    """bool (height, width)."""
+    if kind == "part":
+        part = np.zeros((height, width), bool)
+        part[height // 3 : height * 2 // 3, width // 3 : width * 2 // 3] = True
+        return part
+    assert height == width
+    return masks(height)[kind]
 
 
 def masks(side: int) -> dict[str, np.ndarray]:
@@ -159,12 +170,11 @@ def figures(image: np.ndarray, untouched: np.ndarray, mask: np.ndarray, floor: f
     }
 
 
-def picture(path: Path, side: int) -> np.ndarray:
-    """uint8 (side, side, 3)."""
-    image = quality.crop(path, min(side, 512) if side > 512 else side)
-    if min(image.shape[:2]) < side:
-        whole = quality.crop(path, 0)
-        image = np.tile(whole, (-(-side // whole.shape[0]), -(-side // whole.shape[1]), 1))[:side, :side]
+def picture(path: Path, kind: str) -> np.ndarray:
+    """uint8 (H, W, 3): a crop, the whole, or one that is large."""
+    image = quality.crop(path, 0 if kind in ("part", "hole") else 256)
+    if kind == "hole" and min(image.shape[:2]) < 1024:
+        image = otsynth_core.synthesize(image, size=(1024, 1024), wrap="none").image
     image = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, 2)
     return np.ascontiguousarray(image)
 
@@ -194,7 +204,7 @@ def large() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("textures", type=Path)
-    parser.add_argument("--masks", default="disc,scratch,blobs,hole")
+    parser.add_argument("--masks", default="disc,scratch,blobs,part,hole")
     parser.add_argument("--names")
     parser.add_argument("--who")
     parser.add_argument("--quality", default="normal")
@@ -211,11 +221,11 @@ def main() -> None:
     print(f"{options.quality}, seed {options.seed}, {datetime.date.today()}, {platform.machine()}")
     medians: list[str] = []
     for kind in options.masks.split(","):
-        side = 1024 if kind == "hole" else 256
-        mask, rows = masks(side)[kind], {name: [] for name in who}  # type: ignore[var-annotated]
-        print(f"\n{kind}, {side} px\n\n| texture | who |{HEAD}\n|---|---|---|---|---|---|---|")
+        rows: dict[str, list[dict[str, float]]] = {name: [] for name in who}
+        print(f"\n{kind}\n\n| texture | who |{HEAD}\n|---|---|---|---|---|---|---|")
         for name, path in names.items():
-            image = picture(path, side)
+            image = picture(path, kind)
+            mask = mask_of(kind, *image.shape[:2])
             pictures, floor = [image], distance(image.astype(np.float32) / 255, mask)
             for tool, filler in who.items():
                 start = time.perf_counter()
