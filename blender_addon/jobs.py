@@ -41,11 +41,15 @@ class Outcome:
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], request: Request, maps: Mapping[str, Map]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    request: Request,
+    maps: Mapping[str, Map],
+    mask: np.ndarray | None = None,
 ) -> Generator[dict[str, Any], None, Outcome]:
     """Yields the worker's step messages, returns the Outcome. To cancel is to close the generator.
 
-    command: the start of a Python's command line.
+    command: the start of a Python's command line. mask: of what a fill fills.
     Raises InputError where the worker refuses the input, JobError where it fails.
     """
     with (
@@ -59,10 +63,14 @@ def run(
         ]
         for given, one in zip(told, maps.values(), strict=True):
             np.save(str(given["file"]), one.image, allow_pickle=False)
+        hole = None
+        if mask is not None:
+            hole = f"{folder}/mask.npy"
+            np.save(hole, mask, allow_pickle=False)
         process = _started(command, environment, folder, log)
         try:
             _greet(process, log)
-            _ask(process, {"do": "run", "request": to_json(request), "maps": told})
+            _ask(process, {"do": "run", "request": to_json(request), "maps": told, "mask": hole})
             while (message := _heard(process, log))["is"] == "step":
                 yield message
             if message["is"] == "error":

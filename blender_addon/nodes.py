@@ -13,6 +13,8 @@ from .otsynth_core.spec import InputError
 
 MADE_OF, KEY = "otsynth_source", "otsynth_key"
 """Custom properties of a node that shows a result, and of the one that shows its source: both hold the same key."""
+KIND = "otsynth_kind"
+"""Custom property of a node that shows a result: of which kind."""
 LEFT_OUT = "none"
 """In the place of a role: the image is no part of the material's set."""
 
@@ -255,10 +257,11 @@ def _feeding(
     return found
 
 
-def place(made: list[tuple[Source, bpy.types.Image]], frame: str | None) -> bool:
+def place(made: list[tuple[Source, bpy.types.Image]], kind: str, frame: str | None) -> bool:
     """A node with each image below its source's: same settings and vector. False where no source has a node.
 
-    frame: label of a frame to put them into, in each tree; without one a node has the parent of its source.
+    kind: of result, by which `replace` finds it. frame: label of a frame to put them into, in each tree; without one a
+    node has the parent of its source.
     """
     trees: dict[bpy.types.NodeTree, list[tuple[bpy.types.Node, bpy.types.Image]]] = {}
     for source, image in made:
@@ -285,11 +288,30 @@ def place(made: list[tuple[Source, bpy.types.Image]], frame: str | None) -> bool
             new.width = old.width
             new.location = x, y - down
             new[MADE_OF] = old[KEY] = old.get(KEY) or uuid.uuid4().hex
+            new[KIND] = kind
             for link in old.inputs["Vector"].links:
                 tree.links.new(link.from_socket, new.inputs["Vector"])
             new.select = False
         tree.nodes.active = active
     return bool(trees)
+
+
+def replace(made: list[tuple[Source, bpy.types.Image]], kind: str) -> bool:
+    """Shows each image in the node of the last result of its kind. False, and nothing changed, where one has none."""
+    last: list[tuple[bpy.types.Node, bpy.types.Image]] = []
+    for source, image in made:
+        for tree, old in source.places:
+            key = old.get(KEY)
+            found = [n for n in tree.nodes if key and n.get(MADE_OF) == key and n.get(KIND) == kind]
+            if not found:
+                return False
+            last.append((found[-1], image))
+    for node, image in last:
+        before, node.image = node.image, image
+        node.label = image.name
+        if before is not None and not before.users:
+            bpy.data.images.remove(before)
+    return bool(last)
 
 
 def _absolute(node: bpy.types.Node) -> tuple[float, float]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
-from . import jobs, nodes, pixels, properties, runtime
-from .otsynth_core.spec import InputError, Size, Synthesize, Tile
+from . import jobs, masks, nodes, pixels, properties, runtime
+from .otsynth_core.spec import Fill, InputError, Size, Synthesize, Tile
 
 REPORT = "otsynth"
 """Custom property of a result: how it was made, as JSON."""
@@ -79,7 +80,8 @@ class _Synthesis:
         for number in tiles if self.udim == "each" else [first]:
             read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
             maps = {one.image.name_full: picture.map for one, picture in zip(sources, read, strict=True)}
-            outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps))
+            mask = self.mask_of(sources, read)
+            outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps, mask))
             made[number] = outcome.images
             reports.append(outcome.report)
         report = {
@@ -96,7 +98,9 @@ class _Synthesis:
                 }
                 images.append(pixels.create(pixels.stem(one.image) + self.suffix, values, like, one.image, path))
                 images[-1][REPORT] = json.dumps({"source": one.image.name, **report})
-            if not nodes.place(list(zip(sources, images, strict=True)), self.bl_label if self.whole else None):
+            pairs = list(zip(sources, images, strict=True))
+            replaced = self.again == "replace" and nodes.replace(pairs, self.suffix)
+            if not replaced and not nodes.place(pairs, self.suffix, self.bl_label if self.whole else None):
                 images[0].use_fake_user = True  # nothing else keeps it
             elif self.use:
                 nodes.use(context, made=True)
@@ -112,6 +116,10 @@ class _Synthesis:
                     context.space_data.image = image
                     break
         return images
+
+    def mask_of(self: Any, sources: list[nodes.Source], read: list[pixels.Picture]) -> np.ndarray | None:
+        """What is to be filled, of a fill."""
+        return None
 
 
 def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
@@ -163,6 +171,43 @@ class OTSYNTH_OT_synthesize(_Synthesis, properties.ForSynthesize, bpy.types.Oper
     suffix = "_synthesized"
 
 
+class OTSYNTH_OT_fill(_Synthesis, properties.ForFill, bpy.types.Operator):
+    """Make anew what a mask covers, from the rest of the image texture or of the whole material's, in new nodes"""
+
+    bl_idname = "otsynth.fill"
+    bl_label = "Fill"
+    task = Fill.task
+    suffix = "_filled"
+
+    def mask_of(self: Any, sources: list[nodes.Source], read: list[pixels.Picture]) -> np.ndarray | None:
+        if self.mask_from == "alpha":
+            return masks.transparent(sources, read)
+        return masks.read(self.mask, sources, read)
+
+
+class OTSYNTH_OT_mask(bpy.types.Operator):
+    """Make a copy of the image texture and open it for painting: Fill then fills what was painted on it"""
+
+    bl_idname = "otsynth.mask"
+    bl_label = "Paint Mask"
+    bl_options = {"REGISTER", "UNDO"}
+
+    poll = _Synthesis.poll
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            source = nodes.sources(context, whole=False)[0]
+            image = masks.create(source)
+        except InputError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        context.scene.otsynth.mask = image.name
+        context.scene.otsynth.mask_from = "image"
+        if not masks.show(context, image):
+            self.report({"INFO"}, f'Open "{image.name}" in an Image Editor, in Paint mode, and paint on it')
+        return {"FINISHED"}
+
+
 class OTSYNTH_OT_use(bpy.types.Operator):
     """Link the newest results in the place of their sources in the material, or the sources again"""
 
@@ -185,7 +230,7 @@ class OTSYNTH_OT_use(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (OTSYNTH_OT_tile, OTSYNTH_OT_synthesize, OTSYNTH_OT_use)
+_CLASSES = (OTSYNTH_OT_tile, OTSYNTH_OT_synthesize, OTSYNTH_OT_fill, OTSYNTH_OT_mask, OTSYNTH_OT_use)
 
 
 def register() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from . import nodes
-from .operators import OTSYNTH_OT_synthesize, OTSYNTH_OT_tile, OTSYNTH_OT_use
+from .operators import OTSYNTH_OT_fill, OTSYNTH_OT_mask, OTSYNTH_OT_synthesize, OTSYNTH_OT_tile, OTSYNTH_OT_use
 from .otsynth_core.spec import InputError
-from .properties import ROLE_NAMES, ForSynthesize, ForTile, names
+from .properties import ROLE_NAMES, ForFill, ForSynthesize, ForTile, names
 
 
 class _Panel:
@@ -33,14 +33,28 @@ class _Panel:
         common.prop(options, "device")
         common.prop(options, "store")
         common.prop(options, "use")
+        common.prop(options, "again")
         tile = layout.column(align=True)
-        tile.prop(options, "use_source_size")
+        tile.prop(options, "method")
+        if options.method == "heal":
+            tile.prop(options, "band")
+        else:
+            tile.prop(options, "use_source_size")
         _button(tile, OTSYNTH_OT_tile, ForTile, options)
         free = layout.column(align=True)
         free.prop(options, "width")
         free.prop(options, "height")
         free.prop(options, "wrap")
         _button(free, OTSYNTH_OT_synthesize, ForSynthesize, options)
+        fill = layout.column(align=True)
+        fill.prop(options, "mask_from")
+        if options.mask_from == "image":
+            fill.prop_search(options, "mask", bpy.data, "images")
+            fill.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
+        fill.prop(options, "invert")
+        fill.prop(options, "margin")
+        fill.prop(options, "fill_wrap")
+        _button(fill, OTSYNTH_OT_fill, ForFill, options)
 
 
 def _sources(layout: Any, context: bpy.types.Context, whole: bool) -> None:

@@ -11,12 +11,14 @@ import bpy
 
 from .nodes import LEFT_OUT
 from .otsynth_core.roles import ROLES
-from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Request, Size, Synthesize, Tile
+from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, Request, Size, Synthesize, Tile
 
-_FIELDS = {option.name: option for option in fields(Synthesize)}
+_FIELDS = {option.name: option for kind in (Tile, Fill, Synthesize) for option in fields(kind)}
+_WRAPS = {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"}
 _LABELS = {
+    "method": {"resynthesize": "Resynthesize", "heal": "Heal the Edges"},
     "quality": {"draft": "Draft", "normal": "Normal", "high": "High"},
-    "wrap": {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"},
+    "wrap": _WRAPS,
     "device": {
         "auto": "Automatic",
         "cpu": "CPU",
@@ -47,8 +49,14 @@ def _number(name: str, default: int, description: str, least: int, most: int) ->
     return bpy.props.IntProperty(name=name, default=default, description=description, soft_min=least, soft_max=most)
 
 
-def _choice(name: str) -> Any:
-    field = _FIELDS[name]
+def _whole(name: str) -> Any:
+    field: Any = _FIELDS[name]
+    limits = field.metadata
+    return _number(name.title(), field.default, _sentence(limits["help"]), limits["min"], limits["max"])
+
+
+def _choice(name: str, kind: type = Synthesize) -> Any:
+    field = next((option for option in fields(kind) if option.name == name), _FIELDS[name])
     return bpy.props.EnumProperty(
         name=name.title(),
         description=_sentence(field.metadata["help"]),
@@ -62,13 +70,7 @@ class Common:
 
     width: _number("Width", 1024, "Width of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
     height: _number("Height", 1024, "Height of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
-    seed: _number(  # type: ignore[valid-type]
-        "Seed",
-        _FIELDS["seed"].default,
-        _sentence(_FIELDS["seed"].metadata["help"]),
-        _FIELDS["seed"].metadata["min"],
-        _FIELDS["seed"].metadata["max"],
-    )
+    seed: _whole("seed")  # type: ignore[valid-type]
     quality: _choice("quality")  # type: ignore[valid-type]
     device: _choice("device")  # type: ignore[valid-type]
     whole: bpy.props.BoolProperty(  # type: ignore[valid-type]
@@ -78,6 +80,18 @@ class Common:
     use: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Use the Result",
         description="Link the result in the place of its source; the source's node stays",
+    )
+    again: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Done Again",
+        description="What becomes of the last result of the same kind",
+        items=[
+            ("add", "Add a Variant", "Put the new result into a node of its own, beside the last"),
+            (
+                "replace",
+                "Replace the Last",
+                "Show the new result in the node of the last, which goes if nothing uses it",
+            ),
+        ],
     )
     udim: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="UDIM Tiles",
@@ -103,6 +117,35 @@ class ForTile(Common):
         description="Make the result as large as its source, or near it so that a structure that repeats fits",
         default=True,
     )
+    method: _choice("method")  # type: ignore[valid-type]
+    band: _number(  # type: ignore[valid-type]
+        "Band", 0, "Pixels on either side of an edge that healing makes anew; 0: found from the picture", 0, 1024
+    )
+
+
+class ForFill(Common):
+    """Options of `otsynth.fill`."""
+
+    mask_from: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Mask",
+        description="What tells what is to be filled",
+        items=[
+            (
+                "image",
+                "Image",
+                "Another image, where it is white, or one that Paint Mask has made, where it is painted",
+            ),
+            ("alpha", "Alpha", "The image itself, where it is transparent"),
+        ],
+    )
+    mask: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Mask Image", description="Image that is white, or was painted on, where the texture is to be filled"
+    )
+    invert: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Invert", description=_sentence(_FIELDS["invert"].metadata["help"])
+    )
+    margin: _whole("margin")  # type: ignore[valid-type]
+    fill_wrap: _choice("wrap", Fill)  # type: ignore[valid-type]
 
 
 class ForSynthesize(Common):
@@ -111,7 +154,7 @@ class ForSynthesize(Common):
     wrap: _choice("wrap")  # type: ignore[valid-type]
 
 
-class OTSYNTH_PG_options(ForTile, ForSynthesize, bpy.types.PropertyGroup):
+class OTSYNTH_PG_options(ForTile, ForSynthesize, ForFill, bpy.types.PropertyGroup):
     """What the panel keeps in the scene."""
 
 
@@ -145,7 +188,11 @@ def request(task: str, options: Any) -> Request:
     if task == Tile.task:
         given = any(map(options.properties.is_property_set, ("width", "height")))
         own = options.use_source_size and (options.properties.is_property_set("use_source_size") or not given)
-        return Tile(size=None if own else size, **common)
+        heal = options.method == "heal"  # which keeps the source's size, whatever else is set
+        band = options.band or None if heal else None
+        return Tile(size=None if own or heal else size, method=options.method, band=band, **common)
+    if task == Fill.task:
+        return Fill(invert=options.invert, margin=options.margin, wrap=options.fill_wrap, **common)
     return Synthesize(size=size, wrap=options.wrap, **common)
 
 

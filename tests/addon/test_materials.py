@@ -361,7 +361,7 @@ def test_the_panel_draws(material: Scene) -> None:
         def prop(self, owner: bpy.types.bpy_struct, name: str) -> None:
             said.append(owner.bl_rna.properties[name].name)
 
-        def operator(self, idname: str, text: str = "") -> object:
+        def operator(self, idname: str, text: str = "", icon: str = "NONE") -> object:
             kind = getattr(bpy.types, "OTSYNTH_OT_" + idname.partition(".")[2])
             said.append(text or kind.bl_label)
             return SimpleNamespace(**dict.fromkeys(properties.names(kind)))

@@ -117,8 +117,9 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "seed", "quality", "device", "whole", "use", "udim", "store"}
-    assert set(properties.names(properties.ForTile)) == common | {"use_source_size"}
+    common = {"width", "height", "seed", "quality", "device", "whole", "use", "again", "udim", "store"}
+    assert set(properties.names(properties.ForTile)) == common | {"use_source_size", "method", "band"}
+    assert set(properties.names(properties.ForFill)) == common | {"mask_from", "mask", "invert", "margin", "fill_wrap"}
     assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
 

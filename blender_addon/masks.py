@@ -1,0 +1,89 @@
+"""What is to be filled, as the user shows it: a white mask, paint on a copy of the texture, or its own transparency."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from . import pixels
+from .nodes import Source
+from .otsynth_core.spec import InputError
+
+PAINTED = "otsynth_painted"
+"""Custom property of a copy that is painted on: the image that it is a copy of."""
+
+
+def transparent(sources: list[Source], read: list[pixels.Picture]) -> np.ndarray:
+    """Of the first image that has alpha, how transparent it is: (H, W), white where it is wholly. Black if none has."""
+    for picture in read:
+        values = picture.map.image
+        if picture.map.channels in (2, 4):
+            full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+            return full - values[..., -1]
+    return np.zeros(read[0].map.size, np.uint8)
+
+
+def read(name: str, sources: list[Source], pictures: list[pixels.Picture]) -> np.ndarray:
+    """The mask of an image by name: (H, W, 1 to 4), white is filled; of a copy that was painted on, where it was.
+
+    Raises InputError where there is no such image, or nothing was painted.
+    """
+    image = bpy.data.images.get(name) if name else None
+    if image is None:
+        what = f'There is no image "{name}"' if name else "No mask is chosen"
+        raise InputError(f"{what}: choose an image that is white where to fill, or press Paint Mask")
+    if PAINTED not in image:
+        return pixels.read(image, "other").map.image
+    original = image[PAINTED]  # nothing, once that image is gone
+    of = next((i for i, source in enumerate(sources) if source.image == original), None)
+    if of is None:
+        owner = f'"{original.name}"' if isinstance(original, bpy.types.Image) else "an image that is gone"
+        raise InputError(f'Mask "{name}" was painted on a copy of {owner}: press Paint Mask for this image')
+    shown, now = copied(pictures[of]), _bytes(image)
+    if now.shape != shown.shape:
+        raise InputError(f'Mask "{name}" has another size than "{sources[of].image.name}": press Paint Mask again')
+    return (now != shown).any(2)
+
+
+def create(source: Source) -> bpy.types.Image:
+    """A copy of an image to be painted on, packed."""
+    number = source.image.tiles.active.number if source.image.source == "TILED" else None
+    shown = copied(pixels.read(source.image, source.role, number))
+    height, width = shown.shape[:2]
+    image = bpy.data.images.new(pixels.stem(source.image) + "_mask", width, height, alpha=False)
+    data = pixels.encoded(shown[..., :3])
+    image.pack(data=data, data_len=len(data))
+    image.source = "FILE"
+    image[PAINTED] = source.image
+    image.use_fake_user = True
+    return image
+
+
+def copied(picture: pixels.Picture) -> np.ndarray:
+    """uint8 (H, W, 4): what a copy shows before it is painted on; light as the screen shows it."""
+    values = picture.map.pixels[..., : 3 if picture.map.channels > 2 else 1].clip(0, 1)
+    if picture.map.linear:
+        values = np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
+    whole = np.rint(255 * np.broadcast_to(values, (*values.shape[:2], 3))).astype(np.uint8)
+    return np.concatenate([whole, np.full_like(whole[..., :1], 255)], 2)
+
+
+def show(context: bpy.types.Context, image: bpy.types.Image) -> bool:
+    """Opens an image for painting in the Image Editor that is there. False where none is."""
+    spaces = [context.space_data] if context.space_data is not None else []
+    if context.window is not None:
+        spaces += [area.spaces.active for area in context.window.screen.areas]
+    for space in spaces:
+        if space.type == "IMAGE_EDITOR":
+            space.image = image
+            space.ui_mode = "PAINT"
+            return True
+    return False
+
+
+def _bytes(image: bpy.types.Image) -> np.ndarray:
+    """uint8 (H, W, 4), top row first."""
+    width, height = image.size
+    values = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(values)
+    return np.rint(255 * values).astype(np.uint8).reshape(height, width, 4)[::-1]
