@@ -19,6 +19,8 @@ FINAL, HEALED = 5, 2
 less so, for there the weights hold trust as well."""
 TRUST, DEEP = 2, 6
 """How much more a vote counts for every pixel that its patch lies nearer to what is known; so many pixels at most."""
+NOISE = 1.0
+"""Deviations of the exemplar, of the noise over what is smooth in the hole at first: another seed, another result."""
 NEVER = -1e30
 """Potential of a patch that must not be taken."""
 LEAST = 1e-30
@@ -35,7 +37,7 @@ class Nothing:
         """A field to start from."""
         return C
 
-    def drawn(self) -> Array | None:
+    def drawn(self, rng: np.random.Generator) -> Array | None:
         """An image to start from, if there is one."""
         return None
 
@@ -85,6 +87,7 @@ class Known(Nothing):
         self._free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
         self._sought, self._stock = array(np.flatnonzero(free)), array(view.positions)
         self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
+        self._array, self._start = array, view.mask[..., None] * (NOISE * view.exemplar.std((0, 1)))
         side = view.mask.shape[0] - free.shape[0] + 1
         depth = holes.depth(view.mask, DEEP)[side // 2 :, side // 2 :][: free.shape[0], : free.shape[1]]
         self._trust = array((1 / TRUST**depth).astype(np.float32))
@@ -94,8 +97,9 @@ class Known(Nothing):
     def begun(self, C: Array) -> Array:
         return self._own + self._loose * (self._to[:, C[0], C[1]] - self._own)
 
-    def drawn(self) -> Array | None:
-        return self._image
+    def drawn(self, rng: np.random.Generator) -> Array | None:
+        noise = rng.standard_normal(self._start.shape).astype(np.float32) * self._start
+        return self._image + self._array(noise)
 
     def sought(self, X: Array, Y: Array, psi: Array) -> tuple[Array, Array, Array]:
         x = X.reshape(-1, 1, X.shape[2])[self._sought]

@@ -171,11 +171,13 @@ def _resampled(plane: np.ndarray, ratio: float, border: Literal["symmetric", "wr
     return result
 
 
-def cells(of: Periods, level: int) -> tuple[int, int]:
-    """The sure periods in whole pixels of a level, 0 where there is none."""
+def cells(of: Periods, level: int, whole: bool) -> tuple[float, float]:
+    """The sure periods in pixels of a level, 0 where there is none; whole: those alone that are whole pixels."""
     down, across = (
-        round(period.length / 2**level)
-        if period is not None and period.evidence >= SURE and abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6
+        period.length / 2**level
+        if period is not None
+        and period.evidence >= SURE
+        and (not whole or abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6)
         else 0
         for period in of
     )

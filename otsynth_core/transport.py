@@ -186,7 +186,8 @@ def solve(
             top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
             first = before.C[:, top:, left:]
         key = int(rng.integers(2**31))
-        for _ in stage.begin(first, carry=before is not None, cells=period.cells(kept, level.index)):
+        cells = period.cells(kept, level.index, whole=view is None or level.index > 0)
+        for _ in stage.begin(first, carry=before is not None, cells=cells, rng=rng):
             if before is not None:
                 yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
         before = None  # its arrays are not needed any more
@@ -281,10 +282,12 @@ class _Stage:
         self.C: Array = None
         self.u: Array = None
 
-    def begin(self, C: Array, carry: bool, cells: tuple[int, int]) -> Generator[None, None, None]:
+    def begin(
+        self, C: Array, carry: bool, cells: tuple[float, float], rng: np.random.Generator
+    ) -> Generator[None, None, None]:
         """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion.
 
-        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
+        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none. rng: for what is random of it.
         """
         self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
@@ -297,7 +300,7 @@ class _Stage:
                     self.C[axis, rows] = whole_cells(self.C[axis, rows], self.kernels.array(own), cell, last)
             yield
         self.C = self.known.begun(self.C)
-        self.u = self.known.drawn() if self.level.ascents and not carry else None
+        self.u = self.known.drawn(rng) if self.level.ascents and not carry else None
         if self.u is None:
             yield from self._voted()
 
@@ -382,13 +385,18 @@ class _Stage:
         return self.known.shown(self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows), rows)
 
 
-def whole_cells(C: Array, own: Array, cell: int, last: int) -> Array:
+def whole_cells(C: Array, own: Array, cell: float, last: int) -> Array:
     """Rows or columns of the exemplar, each moved to the nearest, 0 to last, that is whole cells away from its own.
 
-    Pieces come to lie a little off a grid at levels that have no whole pixels of it.
+    To the pixel, where cells are none of whole pixels. Pieces come to lie a little off a grid at levels that have no
+    whole pixels of it.
     """
-    C = C - ((C - own + cell // 2) % cell - cell // 2)
-    return C + cell * (C < 0) - cell * (last < C)
+    fine = round(256 * cell)  # in whole numbers, so that every provider rounds alike
+    number = (512 * (C - own) + fine) // (2 * fine)
+    for _ in (0, 1):  # once more for what came to lie outside
+        C = own + (2 * number * fine + 256) // 512
+        number = number + 1 * (C < 0) - 1 * (last < C)
+    return C
 
 
 def jumps(u: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:

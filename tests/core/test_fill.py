@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, boxes, holes, metrics, transport
+from otsynth_core import InputError, Map, boxes, holes, known, metrics, transport
 from tests.bench import fill as bench
 
 from .conftest import DEVICES, blobs
@@ -64,6 +64,32 @@ def test_same_seed_same_bytes(exemplar: np.ndarray) -> None:
     first, second, other = (otsynth_core.fill(exemplar, mask, seed=seed, **OPTIONS).image for seed in (3, 3, 4))
     assert first.tobytes() == second.tobytes()
     assert first.tobytes() != other.tobytes()
+
+
+def test_other_seeds_are_other_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = blobs(64, 64, 1).repeat(3, 0).repeat(3, 1)
+    mask = disc(192, 192, 30)
+
+    def apart() -> float:
+        made = [otsynth_core.fill(image, mask, seed=seed, device="cpu").image[mask] for seed in range(4)]
+        return float(np.mean([np.abs(u - v).mean() for u, v in zip(made, made[1:], strict=False)]) / image.std())
+
+    varied = apart()
+    assert varied > 0.12
+    monkeypatch.setattr(known, "NOISE", 0)
+    assert varied > 2 * apart()
+
+
+def test_lines_of_a_grid_go_on_straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = np.mgrid[:200, :200].astype(np.float32)
+    lines = np.minimum(*(np.abs((at + 8) % 37.3 - 18.65) for at in (y, x)))
+    rng = np.random.default_rng(0)
+    tone = 0.1 * rng.random((6, 6, 1))[(y // 37.3).astype(int), (x // 37.3).astype(int)]
+    image = (0.6 * (lines > 1.5)[..., None] + tone + 0.02 * rng.random((200, 200, 1))).astype(np.float32)
+    mask = disc(200, 200, 26)
+    made = otsynth_core.fill(np.where(mask[..., None], 0, image), mask, device="cpu").image
+    wrong = np.abs(made - image)[..., 0] > 0.3  # a line where none was, or none where one was
+    assert wrong[mask].mean() < 0.02
 
 
 def test_providers_fill_alike(photo: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, kernels, metrics, period, tasks, transport
+from otsynth_core import InputError, holes, kernels, metrics, period, tasks, transport
 from otsynth_core.period import Period
 from otsynth_core.spec import Size
 
@@ -155,11 +155,27 @@ def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
     assert ((moved - moved[:, :1, :1]) % 52 == 0).mean() > 0.99  # the whole may be turned
 
 
-def test_whole_cells(provider: kernels.Kernels) -> None:
+def test_in_a_hole_of_a_grid_pieces_are_moved_by_cells_that_are_not_whole() -> None:
+    T = 52 * 0.97
+    image = period.stretched(tiles(52, 5), (0.97, 0.97))
+    sure = Period(T, 0.9)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[90:150, 100:170] = True
+    views = holes.views(image, holes.Hole(image, mask, np.ones_like(mask), within=True), transport.SIDE)
+    size = (image.shape[0], image.shape[1])
+    draft = transport.EFFORTS["draft"]
+    work = transport.solve(kernels.load("numpy"), image, size, (False, False), 0, draft, (sure, sure), views)
+    moved = (tasks.finished(work).field - views[0].own)[:, ~views[0].pinned]
+    assert (np.abs(moved - np.rint(T * np.rint(moved / T))) == 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("cell", [13, 12.6])
+def test_whole_cells(provider: kernels.Kernels, cell: float) -> None:
     rng = np.random.default_rng(0)
     C, own = rng.integers(0, 60, (30, 40), np.int32), rng.integers(0, 200, (30, 40), np.int32)
-    made = provider.numpy(transport.whole_cells(provider.array(C), provider.array(own), 13, 59))
-    assert ((made - own) % 13 == 0).all()
+    made = provider.numpy(transport.whole_cells(provider.array(C), provider.array(own), cell, 59))
+    number = np.rint((made - own) / cell)
+    assert np.abs(made - own - cell * number).max() <= (0 if cell == 13 else 0.52)
     assert made.min() >= 0
     assert made.max() <= 59
     inner = (C > 6) & (C < 53)
@@ -169,8 +185,9 @@ def test_whole_cells(provider: kernels.Kernels) -> None:
 
 def test_cells_are_whole_pixels_of_sure_periods() -> None:
     both = Period(52, 0.9), Period(52, 0.5)
-    assert [period.cells(both, level) for level in range(4)] == [(52, 0), (26, 0), (13, 0), (0, 0)]
-    assert period.cells((None, Period(51.2, 0.9)), 0) == (0, 0)
+    assert [period.cells(both, level, whole=True) for level in range(4)] == [(52, 0), (26, 0), (13, 0), (0, 0)]
+    assert period.cells((None, Period(51.2, 0.9)), 0, whole=True) == (0, 0)
+    assert period.cells((Period(51.2, 0.7), Period(51.2, 0.9)), 1, whole=False) == (0, 25.6)
 
 
 def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
