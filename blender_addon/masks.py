@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import bpy
 import numpy as np
 
@@ -9,13 +11,17 @@ from . import pixels
 from .nodes import Source
 from .otsynth_core.spec import InputError
 
-PAINTED = "otsynth_painted"
-"""Custom property of a copy that is painted on: the image that it is a copy of."""
+PAINTED, TILE, CLEAN = "otsynth_painted", "otsynth_tile", "otsynth_clean"
+"""Custom properties of a copy that is painted on: the image that it is a copy of, which of its tiles, 0 if it has none,
+and a checksum of what the copy was before."""
 
 
 def transparent(sources: list[Source], read: list[pixels.Picture]) -> np.ndarray:
-    """Of the first image that has alpha, how transparent it is: (H, W), white where it is wholly. Black if none has."""
-    for picture in read:
+    """How transparent an image is, the colour's before others that have alpha: (H, W), white where it is wholly.
+
+    Black where none has alpha.
+    """
+    for _, picture in sorted(zip(sources, read, strict=True), key=lambda pair: pair[0].role != "color"):
         values = picture.map.image
         if picture.map.channels in (2, 4):
             full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
@@ -23,25 +29,32 @@ def transparent(sources: list[Source], read: list[pixels.Picture]) -> np.ndarray
     return np.zeros(read[0].map.size, np.uint8)
 
 
-def read(name: str, sources: list[Source], pictures: list[pixels.Picture]) -> np.ndarray:
+def read(name: str, sources: list[Source], pictures: list[pixels.Picture], number: int | None) -> np.ndarray:
     """The mask of an image by name: (H, W, 1 to 4), white is filled; of a copy that was painted on, where it was.
 
-    Raises InputError where there is no such image, or nothing was painted.
+    number: of the UDIM tile that the pictures are of. Raises InputError where there is no such image, or it is none of
+    a mask for these.
     """
     image = bpy.data.images.get(name) if name else None
     if image is None:
         what = f'There is no image "{name}"' if name else "No mask is chosen"
         raise InputError(f"{what}: choose an image that is white where to fill, or press Paint Mask")
     if PAINTED not in image:
-        return pixels.read(image, "other").map.image
+        tile = number if number in pixels.numbers(image) else None
+        return pixels.read(image, "other", tile).map.image
     original = image[PAINTED]  # nothing, once that image is gone
     of = next((i for i, source in enumerate(sources) if source.image == original), None)
     if of is None:
         owner = f'"{original.name}"' if isinstance(original, bpy.types.Image) else "an image that is gone"
         raise InputError(f'Mask "{name}" was painted on a copy of {owner}: press Paint Mask for this image')
     shown, now = copied(pictures[of]), _bytes(image)
-    if now.shape != shown.shape:
-        raise InputError(f'Mask "{name}" has another size than "{sources[of].image.name}": press Paint Mask again')
+    if (number or 0) != image[TILE]:
+        raise InputError(
+            f'Mask "{name}" is of tile {image[TILE]}, not {number}: fill the active tile, or press Paint Mask'
+        )
+    if now.shape != shown.shape or _checksum(shown) != image[CLEAN]:
+        changed = f'"{sources[of].image.name}" has changed since mask "{name}" was made of it'
+        raise InputError(f"{changed}: press Paint Mask again")
     return (now != shown).any(2)
 
 
@@ -54,7 +67,7 @@ def create(source: Source) -> bpy.types.Image:
     data = pixels.encoded(shown[..., :3])
     image.pack(data=data, data_len=len(data))
     image.source = "FILE"
-    image[PAINTED] = source.image
+    image[PAINTED], image[TILE], image[CLEAN] = source.image, number or 0, _checksum(shown)
     image.use_fake_user = True
     return image
 
@@ -79,6 +92,10 @@ def show(context: bpy.types.Context, image: bpy.types.Image) -> bool:
             space.ui_mode = "PAINT"
             return True
     return False
+
+
+def _checksum(shown: np.ndarray) -> str:
+    return f"{zlib.crc32(shown.tobytes()):08x}"
 
 
 def _bytes(image: bpy.types.Image) -> np.ndarray:

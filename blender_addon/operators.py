@@ -80,7 +80,7 @@ class _Synthesis:
         for number in tiles if self.udim == "each" else [first]:
             read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
             maps = {one.image.name_full: picture.map for one, picture in zip(sources, read, strict=True)}
-            mask = self.mask_of(sources, read)
+            mask = self.mask_of(sources, read, number)
             outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps, mask))
             made[number] = outcome.images
             reports.append(outcome.report)
@@ -117,8 +117,10 @@ class _Synthesis:
                     break
         return images
 
-    def mask_of(self: Any, sources: list[nodes.Source], read: list[pixels.Picture]) -> np.ndarray | None:
-        """What is to be filled, of a fill."""
+    def mask_of(
+        self: Any, sources: list[nodes.Source], read: list[pixels.Picture], number: int | None
+    ) -> np.ndarray | None:
+        """What is to be filled, of a fill; number: of the UDIM tile that the pictures are of."""
         return None
 
 
@@ -179,10 +181,12 @@ class OTSYNTH_OT_fill(_Synthesis, properties.ForFill, bpy.types.Operator):
     task = Fill.task
     suffix = "_filled"
 
-    def mask_of(self: Any, sources: list[nodes.Source], read: list[pixels.Picture]) -> np.ndarray | None:
+    def mask_of(
+        self: Any, sources: list[nodes.Source], read: list[pixels.Picture], number: int | None
+    ) -> np.ndarray | None:
         if self.mask_from == "alpha":
             return masks.transparent(sources, read)
-        return masks.read(self.mask, sources, read)
+        return masks.read(self.mask, sources, read, number)
 
 
 class OTSYNTH_OT_mask(bpy.types.Operator):
@@ -192,7 +196,14 @@ class OTSYNTH_OT_mask(bpy.types.Operator):
     bl_label = "Paint Mask"
     bl_options = {"REGISTER", "UNDO"}
 
-    poll = _Synthesis.poll
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        try:
+            nodes.sources(context, whole=False)
+        except InputError as error:
+            cls.poll_message_set(str(error))  # type: ignore[attr-defined]
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

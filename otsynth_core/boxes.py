@@ -16,6 +16,8 @@ BLOCK = 64
 """Side of the blocks by which parts are told apart: an empty one between them, and they have nothing in common."""
 THIN, LARGE = 1 / 8, 256**2
 """Share of a box that a part must fill at least, if the box is larger than so many pixels."""
+ALIGNED = 16
+"""What a box around a part begins and ends at a multiple of."""
 OVERLAP = 48
 """How far beyond its box, in pixels, a hole is worked on: what comes out there is not kept."""
 
@@ -40,13 +42,36 @@ class Box:
                 spans.append((max(0, start - by), min(side, stop + by)))
         return Box(spans[0], spans[1])
 
-    def scaled(self, ratios: tuple[float, float]) -> Box:
-        """The box in the pixels of a map of another size."""
+    def aligned(self, size: tuple[int, int], wrap: tuple[bool, bool]) -> Box:
+        """The box from and to multiples of `ALIGNED`, as far as the image goes: in smaller maps too to whole pixels."""
+        spans = []
+        for (start, stop), side, wraps in zip((self.rows, self.columns), size, wrap, strict=True):
+            start, stop = start // ALIGNED * ALIGNED, -(-stop // ALIGNED) * ALIGNED
+            spans.append((start, min(stop, start + side)) if wraps else (max(0, start), min(side, stop)))
+        return Box(spans[0], spans[1])
+
+    def scaled(self, size: tuple[int, int], other: tuple[int, int]) -> Box:
+        """The pixels of a map of another size that lie under the box, wholly or in part; size: of the leading map."""
         spans = [
-            (round(start * ratio), round(start * ratio) + max(1, round((stop - start) * ratio)))
-            for (start, stop), ratio in zip((self.rows, self.columns), ratios, strict=True)
+            (start * m // n, -(-stop * m // n))
+            for (start, stop), n, m in zip((self.rows, self.columns), size, other, strict=True)
         ]
         return Box(spans[0], spans[1])
+
+    def covering(self, mask: np.ndarray, size: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
+        """A mask of this box in the pixels of `scaled`, each the most of what it lies under."""
+        if size == other:
+            return mask
+        scaled = self.scaled(size, other)
+        for (start, stop), span, n, m in zip(
+            (self.rows, self.columns), (scaled.rows, scaled.columns), size, other, strict=True
+        ):
+            pixels = np.arange(*span)
+            first, last = pixels * n // m, -(-(pixels + 1) * n // m) - 1
+            lines = [np.minimum(first + t, last) for t in range(int((last - first).max()) + 1)]
+            inside = [line.clip(start, stop - 1) - start for line in lines]
+            mask = np.maximum.reduce([mask[line] for line in inside]).T
+        return mask
 
     @property
     def size(self) -> tuple[int, int]:

@@ -210,6 +210,8 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
             raise InputError(
                 f"{path}: would overwrite an exemplar, a mask or a field that is read; choose another name"
             )
+    if options.save_field and getattr(options, "method", None) == "heal":
+        raise InputError(f"{options.save_field}: healing has no field to keep; leave --save-field out")
     for path in notes:
         if path.suffix.lower() in files.SUFFIXES or path == Path(options.out):
             raise InputError(f"{path}: is where images go; name the report .json, the field .npz")
@@ -312,7 +314,13 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
         if path in roles:
             raise InputError(f"{path}: is given as {roles[path]} and as {role}; name it once")
         roles[path] = role
-    paths = [file for path in options.exemplar for file in _files(path)]
+    masks = [path for name in ("mask", "source_mask") if (path := getattr(options, name, None)) and path.exists()]
+    paths = [
+        file
+        for path in options.exemplar
+        for file in _files(path)
+        if path == file or not any(file.samefile(mask) for mask in masks)  # which may lie in the maps' folder
+    ]
     for path in paths:
         roles.setdefault(path, "")
     if not roles:

@@ -17,6 +17,8 @@ MARGIN = 6
 """Pixels around the hole that are looked at, at every level: patches that touch it, and their neighbours."""
 ENOUGH = 64
 """Fewest patches that a level must have to be taken from; the finest does with one."""
+MOST = 0.5 - 1e-6
+"""Share of what lies under a pixel that is most of it, half and half included whatever it is rounded to."""
 STITCHED, FADING = 16, 0.9
 """How many pixels deep the new is drawn to the old around it, and what share of the pull is left with each."""
 
@@ -25,7 +27,8 @@ STITCHED, FADING = 16, 0.9
 class Hole:
     """What is known of a result: `image` where `mask` is not.
 
-    image: float32 (H, W, C); mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar that may be taken;
+    image: float32 (H, W, C), smooth in the hole; mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar
+    that may be taken;
     within: the exemplar is the image itself, pixel for pixel.
     """
 
@@ -69,10 +72,11 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
     while True:
         e, source, image, known = stack[-1]
         coarse, known = halved(image, known)
+        coarse = filled(coarse, known)
+        e = coarse if hole.within else pyramid.downsample(e)
+        source = pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > MOST
         if hole.within:
-            e, source = coarse, known & (pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > 0.5)
-        else:
-            e, source = halved(e, source)
+            source = source & known
         short = min(coarse.shape[:2] + e.shape[:2])
         if short < pyramid.COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
             break
@@ -80,7 +84,7 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
     made: list[View] = []
     inner = None
     for e, source, image, known in stack:
-        window = _window(~known, inner)
+        window = _window(~known, inner, side)
         made.append(_view(e, whole(source, side), image, known, window, side, hole.within))
         inner = window
     return made
@@ -90,7 +94,7 @@ def halved(u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The next level of a picture (H, W, C) of which some pixels are known, and which of that are."""
     share = pyramid.downsample(known[..., None].astype(np.float32))
     coarse = pyramid.downsample(np.where(known[..., None], u, 0).astype(np.float32))
-    return coarse / np.maximum(share, 1e-6), share[..., 0] > 0.5 - 1e-6
+    return coarse / np.maximum(share, 1e-6), share[..., 0] > MOST
 
 
 def whole(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -129,7 +133,8 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
         off[here] = pull * sums[here, :-1] / sums[here, -1:]
         reached |= here
         pull = FADING
-    return np.where(mask[..., None], new + off, old)
+    least, most = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
+    return np.where(mask[..., None], (new + off).clip(least, most), old)
 
 
 def nearest(allowed: np.ndarray) -> np.ndarray:
@@ -162,15 +167,18 @@ def depth(mask: np.ndarray, most: int) -> np.ndarray:
     return deep
 
 
-def _window(mask: np.ndarray, inner: tuple[slice, slice] | None) -> tuple[slice, slice]:
-    """Around a level's hole and the finer level's window; it begins at an even row and column."""
+def _window(mask: np.ndarray, inner: tuple[slice, slice] | None, side: int) -> tuple[slice, slice]:
+    """Around a level's hole and the finer level's window; it begins at an even row and column.
+
+    And not so near the end that the next coarser level has no patch that begins there.
+    """
     sides = []
     for axis in (0, 1):
         lines = np.flatnonzero(mask.any(1 - axis))
         start, stop = (lines[0] - MARGIN, lines[-1] + 1 + MARGIN) if len(lines) else (mask.shape[axis], 0)
         if inner is not None:
             start, stop = min(start, inner[axis].start // 2), max(stop, -(-inner[axis].stop // 2))
-        start = max(0, int(start)) // 2 * 2
+        start = max(0, min(int(start), 2 * (mask.shape[axis] // 2 - side))) // 2 * 2
         sides.append(slice(start, min(mask.shape[axis], int(stop))))
     return sides[0], sides[1]
 
@@ -192,4 +200,4 @@ def _view(
         pinned &= allowed[origin[0] : origin[0] + down, origin[1] : origin[1] + across]
     else:
         pinned = np.zeros_like(pinned)
-    return View(e, allowed, origin, filled(shown, ~mask), mask, pinned)
+    return View(e, allowed, origin, shown, mask, pinned)

@@ -138,9 +138,21 @@ class Map:
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
             color = np.where(alpha > FAINT, premultiplied / np.maximum(alpha, FAINT), straight)
             pixels = np.concatenate([color, alpha], 2)
+        return self.stored(pixels)
+
+    def stored(self, pixels: np.ndarray) -> np.ndarray:
+        """An image of the given kind from `pixels` of any size; whole numbers are rounded."""
         if self.image.dtype.kind == "u":
             pixels = np.rint(pixels.clip(0, 1) * np.iinfo(self.image.dtype).max)
         return pixels.astype(self.image.dtype).reshape(*pixels.shape[:2], *self.image.shape[2:])
+
+    def vectors(self) -> np.ndarray:
+        """The first three channels of a normal map, or two, from -1 to 1."""
+        return self._vectors(self.pixels)
+
+    def encoded(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors as this map holds them."""
+        return vectors if self._signed else (vectors + 1) / 2
 
     def ids(self) -> tuple[np.ndarray, np.ndarray]:
         """The different values (K, C), and the number (H, W) of that which each pixel has."""
@@ -173,7 +185,7 @@ class Map:
         vectors, rest = planes[..., :3], planes[..., 3:]
         if vectors.shape[2] == 3:
             vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-6)
-        return np.concatenate([vectors if self._signed else (vectors + 1) / 2, rest], 2)
+        return np.concatenate([self.encoded(vectors), rest], 2)
 
     def _split(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return (pixels[..., :-1], pixels[..., -1:]) if self.has_alpha else (pixels, pixels[..., :0])

@@ -52,7 +52,9 @@ SHORT = {
 }
 """Endings that tell among the maps of one material only: a picture called brushed_metal is of colour."""
 
-_NO_ROLE = re.compile(r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesize|fill|seamless))+$")
+_NO_ROLE = re.compile(
+    r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesized?|fill|filled|seamless))+$"
+)
 
 
 def guessed(name: str, among: bool) -> str | None:

@@ -80,7 +80,7 @@ class _Common:
     def _check(self) -> None:
         for option in fields(self):
             value, limits = getattr(self, option.name), option.metadata
-            if isinstance(option.default, bool) and not isinstance(value, bool):
+            if isinstance(option.default, bool) and type(value).__name__ not in ("bool", "bool_"):  # NumPy's as well
                 raise InputError(f"{option.name} is {value!r}: it must be true or false")
             if "choices" in limits and value not in limits["choices"]:
                 raise InputError(f"{option.name} is {value!r}: it must be one of {', '.join(limits['choices'])}")
@@ -110,8 +110,8 @@ class Tile(_Common):
     band: int | None = _option(
         None,
         "pixels on either side of an edge that heal makes anew; found from the picture unless told",
-        min=4,
-        max=1024,
+        min=1,
+        max=MAX_SIDE // 2,
     )
 
     def __post_init__(self) -> None:

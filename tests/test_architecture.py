@@ -20,7 +20,7 @@ LAYERS = [
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft", "known"},
     {"transport", "metrics"},
-    {"tasks", *(f"tasks.{name}" for name in ("fill", "render", "result", "retreat", "synthesize", "tile"))},
+    {"tasks", *(f"tasks.{name}" for name in ("fill", "region", "render", "result", "retreat", "synthesize", "tile"))},
     {"__init__"},
     {"worker", "cli"},
     {"__main__"},

@@ -8,7 +8,7 @@ from ..maps import Given, MapSet
 from ..spec import Fill, InputError, Request, Synthesize, Tile
 from ..transport import Step
 from . import fill, synthesize, tile
-from .fill import Region
+from .region import Region
 from .render import Field, Made
 from .result import Result
 

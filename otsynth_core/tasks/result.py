@@ -21,7 +21,7 @@ class Result:
     size that was asked for, the others theirs in proportion.
     field: where each patch comes from; other maps of the same material can be put together through it.
     device: the name of the kernels that computed it.
-    seconds: time of each level, coarse first.
+    seconds: time of each level, coarse first; of a fill, of each part of the hole.
     periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
     retreats: what was done where memory ran out, in words.
     filled: how many of the leading map's pixels were made anew, if not all; there is no field then.
@@ -74,7 +74,7 @@ class Result:
     def _nothing(self) -> list[str]:
         if self.filled != 0:
             return []
-        return ["mask: nothing of it is white, so nothing was filled: the image is returned as it is"]
+        return ["mask: it covers nothing, so nothing was filled: the image is returned as it is"]
 
     def _structure(self, size: Size) -> dict[str, Any]:
         """How the exemplar repeats, and what was done so that the result does."""

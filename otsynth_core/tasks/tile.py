@@ -47,7 +47,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     size = maps.lead.size
     transport.check(*size)
     width = request.band or band(maps.compared()) * maps.reduction
-    if 2 * width > min(size) - transport.SIDE:
+    if 2 * width > min(size) - 2 * transport.SIDE:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False

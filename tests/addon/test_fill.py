@@ -175,7 +175,8 @@ def test_tile_heals(scene: Scene) -> None:
         ("none", "No mask is chosen"),
         ("gone", 'There is no image "gone.png"'),
         ("another", "painted on a copy of"),
-        ("small", "another size"),
+        ("small", "has changed since"),
+        ("changed", "has changed since"),
         ("square", "one proportion"),
         ("dark", "nothing was filled"),
         ("full", "covers the whole image"),
@@ -183,12 +184,14 @@ def test_tile_heals(scene: Scene) -> None:
 )
 def test_a_mask_that_cannot_be_used_is_named(scene: Scene, how: str, words: str, capfd: pytest.CaptureFixture) -> None:
     name = {"none": "", "gone": "gone.png"}.get(how, "")
-    if how in ("another", "small"):
+    if how in ("another", "small", "changed"):
         bpy.ops.otsynth.mask()
         name = bpy.context.scene.otsynth.mask
         other = bpy.data.images.load(str(png(scene.folder / "other.png", picture(40, 48, 3))))
         if how == "another":
             scene.node.image = other
+        elif how == "changed":
+            paint(scene.node.image, np.s_[:3, :3])
         else:
             scene.node.image.scale(24, 20)
     elif how in ("square", "dark", "full"):
@@ -205,7 +208,13 @@ def test_a_mask_that_cannot_be_used_is_named(scene: Scene, how: str, words: str,
     assert scene.state() == before
 
 
-def test_a_painted_mask_survives_its_image(scene: Scene) -> None:
+def test_paint_mask_says_why_it_is_grey(scene: Scene) -> None:
+    scene.tree.nodes.active = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    with pytest.raises(RuntimeError, match="No Image Texture node is active"):
+        bpy.ops.otsynth.mask()
+
+
+def test_a_mask_of_a_copy_that_is_gone_is_named(scene: Scene) -> None:
     bpy.ops.otsynth.mask()
     name = bpy.context.scene.otsynth.mask
     old = scene.node.image

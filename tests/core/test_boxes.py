@@ -69,7 +69,27 @@ def test_what_goes_round_ends_somewhere(shape: tuple[int, int], wrap: tuple[bool
 def test_a_grown_box_never_meets_itself() -> None:
     box = Box((0, 100), (0, 100)).grown(500, (128, 300), (True, False))
     assert box == Box((-14, 114), (0, 300))
-    assert box.scaled((2, 0.5)) == Box((-28, 228), (0, 150))
+    assert box.scaled((128, 300), (256, 150)) == Box((-28, 228), (0, 150))
+    assert Box((3, 5), (0, 7)).scaled((8, 8), (4, 12)) == Box((1, 3), (0, 11))
+
+
+def test_a_mask_covers_whatever_pixel_of_a_map_it_touches() -> None:
+    rng = np.random.default_rng(0)
+    for other in (4, 6, 8, 12, 16, 24, 9):
+        mask = rng.random((8, 8)) < 0.2
+        wanted = np.zeros((other, other), bool)
+        for y, x in np.argwhere(mask):
+            rows, columns = (
+                np.flatnonzero((np.arange(1, other + 1) * 8 > at * other) & (np.arange(other) * 8 < (at + 1) * other))
+                for at in (y, x)
+            )
+            wanted[np.ix_(rows, columns)] = True
+        np.testing.assert_array_equal(Box((0, 8), (0, 8)).covering(mask, (8, 8), (other, other)), wanted)
+
+
+def test_aligned_boxes_stay_in_the_image() -> None:
+    assert Box((3, 30), (17, 100)).aligned((200, 105), (False, False)) == Box((0, 32), (16, 105))
+    assert Box((-3, 30), (0, 100)).aligned((40, 105), (True, False)) == Box((-16, 24), (0, 105))
 
 
 def test_index_reads_and_writes_around_the_edge() -> None:

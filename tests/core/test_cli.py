@@ -121,6 +121,16 @@ def test_fill_takes_masks_and_other_materials_by_file(exemplar: Path) -> None:
     assert files.read(folder / "a.png").pixels.tobytes() != files.read(folder / "b.png").pixels.tobytes()
 
 
+def test_a_mask_in_the_folder_is_no_map(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    files.write(folder / "s_color.png", files.Picture(pixels(48, 56, 3)))
+    files.write(folder / "s_mask.png", files.Picture(hole()))
+    options = ["--mask", str(folder / "s_mask.png"), "--quiet", "--device", "numpy"]
+    assert cli.main(["fill", str(folder), "-o", f"{tmp_path}/out/", *options]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["s_color_fill.png"]
+
+
 def test_an_empty_mask_is_told_and_the_image_written(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mask, out = exemplar.with_name("mask.png"), exemplar.with_name("made.png")
     files.write(mask, files.Picture(0 * hole()))
@@ -203,6 +213,7 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "dark.png", "--invert"], "covers the whole image"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--method", "heal", "--size", "64x64"], "picture's own"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--band", "8"], "only method heal"),
+        (["tile", "EXEMPLAR", "-o", "OUT", "--method", "heal", "--save-field", "f.npz"], "no field to keep"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(

@@ -116,6 +116,8 @@ def test_stitched_meets_what_is_around_and_keeps_its_detail() -> None:
     made = holes.stitched(old + 0.5, old, mask)
     np.testing.assert_array_equal(made[~mask], old[~mask])
     off = made - old
+    assert made.min() >= old.min()
+    assert made.max() <= old.max() + 0.5
     np.testing.assert_allclose(off[10, 10:50], 0, atol=1e-6)
     assert 0 < off[14, 30, 0] < off[20, 30, 0] < 0.5
     np.testing.assert_allclose(off[30, 30], 0.5, atol=1e-6)

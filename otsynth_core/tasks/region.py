@@ -1,0 +1,128 @@
+"""What a fill is told beside the maps, brought into their terms: masks as shares, another material as like maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import transport
+from ..maps import Map, MapSet, resized
+from ..spec import InputError, Size
+
+FAINT = 1 / 32
+"""Less grey than this is black, and as near to white white: what JPEG leaves around edges changes no pixel."""
+WHITE = 0.5
+"""What a mask must reach somewhere: one that does not is a mistake."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What is filled, and from what.
+
+    mask: (H, W) or (H, W, 1 to 4), white is filled, grey is blended; its alpha, if any, covers it. source: the same,
+    white is where material may be taken from. other: a material to take it from instead.
+    """
+
+    mask: np.ndarray
+    source: np.ndarray | None = None
+    other: MapSet | None = None
+
+
+def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
+    """float32 (H, W), 0 to 1, of a mask image; what: its name. Raises InputError where it does not lie on the image."""
+    if isinstance(mask, np.ndarray) and mask.dtype == bool:
+        mask = mask.view(np.uint8) * np.uint8(255)
+    try:
+        pixels = Map.of(mask, "other").pixels
+    except InputError as error:
+        raise InputError(f"{what} {str(error).removeprefix('image ')}") from None
+    if 0 < pixels.max() < WHITE:
+        raise InputError(
+            f"{what} has no white: its brightest value is {pixels.max():.3f} of 1; a mask of 0 and 1 must be made one"
+            " of 0 and 255"
+        )
+    colors = pixels.shape[2] - (pixels.shape[2] in (2, 4))
+    soft = pixels[..., 0] if colors == 1 else pixels[..., :colors].mean(2)
+    if colors < pixels.shape[2]:
+        soft = soft * pixels[..., -1]
+    if mask.dtype.kind == "f":
+        soft = soft.clip(0, 1)
+    (h, w), (height, width) = soft.shape, size
+    if abs(h * width - w * height) > max(h, w, height, width):
+        raise InputError(
+            f"{what} is {Size(w, h)} px, the image {Size(width, height)}: they must have one proportion; draw it on"
+            " the image's size"
+        )
+    return resized(soft[..., None], size)[..., 0] if (h, w) != size else soft
+
+
+def covered(region: Region, size: tuple[int, int], invert: bool, margin: int, wrap: tuple[bool, bool]) -> np.ndarray:
+    """float32 (H, W): how much of each pixel is to be new."""
+    soft = softness(region.mask, size, "mask")
+    soft = 1 - soft if invert else soft
+    soft[soft < FAINT] = 0
+    soft[soft > 1 - FAINT] = 1
+    return feathered(soft, margin, wrap)
+
+
+def feathered(soft: np.ndarray, margin: int, wrap: tuple[bool, bool]) -> np.ndarray:
+    """A mask that fades out within so many pixels around what it was."""
+    if not margin or not soft.any():
+        return soft
+    inside, soft = soft > 0, soft.copy()
+    for step in range(1, margin + 1):
+        p = inside
+        for axis in (0, 1):
+            p = np.pad(p, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="wrap" if wrap[axis] else "edge")
+        near = p[:-2, 1:-1] | p[2:, 1:-1] | p[1:-1, :-2] | p[1:-1, 2:]
+        if step % 2 == 0:  # now a square, now a diamond: nearly a circle
+            near |= p[:-2, :-2] | p[2:, 2:] | p[:-2, 2:] | p[2:, :-2]
+        soft[near & ~inside] = 1 - step / (margin + 1)
+        inside = inside | near
+    return soft
+
+
+def matched(maps: MapSet, other: MapSet) -> MapSet:
+    """Another material's maps under the names of a material's, of the same kind of numbers. Raises InputError."""
+    height, width = other.lead.size
+    if min(height, width) < transport.SIDE:
+        raise InputError(f"the other material is {width}x{height} px: smaller than one {transport.SIDE} px patch")
+    found = {}
+    for name, one in maps.maps.items():
+        twins = {key: twin for key, twin in other.maps.items() if twin.role == one.role}
+        if len(maps.maps) == 1 and len(other.maps) == 1:
+            twins = other.maps
+        alike = sum(twin.role == one.role for twin in maps.maps.values())
+        if name in twins:
+            twins = {name: twins[name]}
+        if len(twins) != 1 or (alike > 1 and name not in twins):
+            what = f"{len(twins)} of them" if twins else "none"
+            raise InputError(
+                f"{name}: is a map of {one.role}, and the other material has {what}; leave it out or add it, by the"
+                " same name where there are several"
+            )
+        found[name] = _like(name, one, next(iter(twins.values())))
+    return MapSet(found)
+
+
+def _like(name: str, one: Map, twin: Map) -> Map:
+    """Another map with the channels and the kind of numbers of one."""
+    if one.linear != twin.linear:
+        raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
+    if one.role == "normal":
+        if min(one.channels, 3) != min(twin.channels, 3):
+            raise InputError(f"{name}: has {one.channels} channels, the other {twin.channels}; save both alike")
+        pixels = one.encoded(twin.vectors())
+        pixels = np.concatenate([pixels, np.ones((*twin.size, 1), np.float32)], 2)[..., : one.channels]
+    else:
+        pixels, n = twin.pixels, twin.channels
+        alpha = pixels[..., -1:] if n in (2, 4) else np.ones_like(pixels[..., :1])
+        colors = pixels[..., :-1] if n in (2, 4) else pixels
+        wanted = one.channels - (one.channels in (2, 4))
+        if colors.shape[2] != wanted:
+            colors = np.broadcast_to(colors.mean(2, keepdims=True), (*colors.shape[:2], wanted))
+        if twin.associated != one.associated:
+            colors = colors * alpha if one.associated else colors / np.maximum(alpha, 1e-6)
+        pixels = np.concatenate([colors, alpha], 2)[..., : one.channels]
+    return replace(one, image=one.stored(pixels))
