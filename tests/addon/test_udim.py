@@ -118,3 +118,41 @@ def test_what_fails_leaves_no_tile_behind(pixels: ModuleType, scene: Scene, monk
     encoded = pixels.encoded
     monkeypatch.setattr(pixels, "encoded", full)
     assert "No space left" in refusal(scene, store="beside")
+
+
+def test_a_painted_mask_is_of_its_tile(pixels: ModuleType, scene: Scene) -> None:
+    source = scene.node.image
+    source.tiles.active_index = 1
+    bpy.ops.otsynth.mask()
+    name = bpy.context.scene.otsynth.mask
+    mask = bpy.data.images[name]
+    values = np.array(mask.pixels[:], np.float32).reshape(40, 48, 4)
+    values[::-1][10:20, 14:30] = (1, 0, 1, 1)
+    mask.pixels.foreach_set(values.ravel())
+    options = {"mask": name, "device": "numpy", "quality": "draft"}
+    with pytest.raises(RuntimeError, match="is of tile 1002, not 1001"):
+        bpy.ops.otsynth.fill(udim="each", **options)
+    assert bpy.ops.otsynth.fill(udim="active", **options) == {"FINISHED"}
+    image = bpy.data.images["skin_filled"]
+    for number in NUMBERS:
+        same = (pixels.read(image, "color", number).map.image == tile(number)).all(2)
+        assert same[:10].all()
+        assert same.all() == (number != 1002)
+
+
+def test_a_mask_with_tiles_is_read_tile_by_tile(pixels: ModuleType, scene: Scene) -> None:
+    for number in NUMBERS:
+        hole = np.zeros((40, 48, 1), np.uint8)
+        hole[5 * (number % 5) : 5 * (number % 5) + 5, 10:20] = 255
+        png(scene.folder / f"hole.{number}.png", hole)
+    mask = bpy.data.images.load(str(scene.folder / "hole.1001.png"))
+    mask.source, mask.filepath = "TILED", str(scene.folder / "hole.<UDIM>.png")
+    for number in NUMBERS[1:]:
+        mask.tiles.new(number)
+    assert bpy.ops.otsynth.fill(mask=mask.name, udim="each", device="numpy", quality="draft") == {"FINISHED"}
+    for number in NUMBERS:
+        same = (pixels.read(bpy.data.images["skin_filled"], "color", number).map.image == tile(number)).all(2)
+        top = 5 * (number % 5)
+        assert not same[top : top + 5, 10:20].all()
+        same[top : top + 5, 10:20] = True
+        assert same.all()
