@@ -43,11 +43,15 @@ class Box:
         return Box(spans[0], spans[1])
 
     def aligned(self, size: tuple[int, int], wrap: tuple[bool, bool]) -> Box:
-        """The box from and to multiples of `ALIGNED`, as far as the image goes: in smaller maps too to whole pixels."""
+        """The box from and to multiples of `ALIGNED`, as far as the image goes: in smaller maps too to whole pixels.
+
+        Around an axis that wraps it stays as it is where it would meet itself.
+        """
         spans = []
-        for (start, stop), side, wraps in zip((self.rows, self.columns), size, wrap, strict=True):
-            start, stop = start // ALIGNED * ALIGNED, -(-stop // ALIGNED) * ALIGNED
-            spans.append((start, min(stop, start + side)) if wraps else (max(0, start), min(side, stop)))
+        for span, side, wraps in zip((self.rows, self.columns), size, wrap, strict=True):
+            start, stop = span[0] // ALIGNED * ALIGNED, -(-span[1] // ALIGNED) * ALIGNED
+            around = span if stop - start > side else (start, stop)
+            spans.append(around if wraps else (max(0, start), min(side, stop)))
         return Box(spans[0], spans[1])
 
     def scaled(self, size: tuple[int, int], other: tuple[int, int]) -> Box:

@@ -89,7 +89,8 @@ def test_a_mask_covers_whatever_pixel_of_a_map_it_touches() -> None:
 
 def test_aligned_boxes_stay_in_the_image() -> None:
     assert Box((3, 30), (17, 100)).aligned((200, 105), (False, False)) == Box((0, 32), (16, 105))
-    assert Box((-3, 30), (0, 100)).aligned((40, 105), (True, False)) == Box((-16, 24), (0, 105))
+    assert Box((-3, 30), (0, 100)).aligned((40, 105), (True, False)) == Box((-3, 30), (0, 105))
+    assert Box((-3, 30), (0, 100)).aligned((50, 105), (True, False)) == Box((-16, 32), (0, 105))
 
 
 def test_index_reads_and_writes_around_the_edge() -> None:

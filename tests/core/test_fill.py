@@ -490,3 +490,26 @@ def test_what_jpeg_leaves_of_a_mask_changes_no_pixel(exemplar: np.ndarray) -> No
     noisy = (255 * mask + np.where(mask, -6, 6)).astype(np.uint8)
     wanted = otsynth_core.fill(exemplar, mask, **OPTIONS).image
     assert otsynth_core.fill(exemplar, noisy, **OPTIONS).image.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_sets_of_any_size_with_holes_anywhere(seed: int) -> None:
+    """All that the mask touches is new, in every map, and nothing else."""
+    rng = np.random.default_rng(seed)
+    height, width = (int(4 * rng.integers(6, 40)) for _ in (0, 1))
+    ratio = (0.25, 0.5, 0.75, 1.25, 1.5, 2, 3, 4)[seed % 8]
+    own = round(height * ratio), round(width * ratio)
+    color = rng.integers(50, 150, (height, width, 3)).astype(np.uint8)
+    rough = rng.integers(50, 150, own).astype(np.uint8)
+    mask = np.zeros((height, width), bool)
+    for _ in range(2):
+        top, left, side = rng.integers(height), rng.integers(width), rng.integers(1, min(height, width) // 3)
+        mask[top : top + side, left : left + side] = True
+    touched = boxes.Box((0, height), (0, width)).covering(mask, (height, width), own)
+    color[mask], rough[touched] = 255, 255
+    wrap = ("none", "both", "x", "y")[seed // 4]
+    images = otsynth_core.fill({"color": color, "roughness": rough}, mask, wrap=wrap, **OPTIONS).images
+    known_stays(color, images["color"], mask)
+    known_stays(rough, images["roughness"], touched)
+    assert images["color"][mask].max() < 200
+    assert images["roughness"][touched].max() < 200
