@@ -25,6 +25,7 @@ class Result:
     periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
     retreats: what was done where memory ran out, in words.
     filled: how many of the leading map's pixels were made anew, if not all; there is no field then.
+    notes: what else the user should know, in words.
     """
 
     request: Request
@@ -36,6 +37,7 @@ class Result:
     periods: Periods
     retreats: tuple[str, ...]
     filled: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def image(self) -> np.ndarray:
@@ -66,14 +68,14 @@ class Result:
             "device": self.device,
             **(self._structure(size) if self.field else {"filled": self.filled}),
             "retreats": list(self.retreats),
-            "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self._nothing()],
+            "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self._noted()],
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }
 
-    def _nothing(self) -> list[str]:
+    def _noted(self) -> list[str]:
         if self.filled != 0:
-            return []
+            return list(self.notes)
         return ["mask: it covers nothing, so nothing was filled: the image is returned as it is"]
 
     def _structure(self, size: Size) -> dict[str, Any]:

@@ -46,14 +46,22 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
 def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     size = maps.lead.size
     transport.check(*size)
-    width = request.band or band(maps.compared()) * maps.reduction
+    planes = maps.compared()
+    width = request.band or band(planes) * maps.reduction
     if 2 * width > min(size) - 2 * transport.SIDE:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False
     wrapped = Fill(wrap="both", **_shared(request))
     result = yield from fill.steps(wrapped, maps, fill.Region(mask))
-    return replace(result, request=replace(request, band=width))
+    periods = period.found(planes)
+    torn = [
+        f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
+        " lines break in the band; resynthesize makes them fit"
+        for found, side, n in zip(periods, size, planes.shape, strict=False)
+        if found is not None and found.evidence >= period.SURE and abs(found.fitting(n) - n) > 1
+    ]
+    return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(torn)))
 
 
 def band(planes: np.ndarray) -> int:

@@ -463,6 +463,15 @@ def test_healing_keeps_the_picture_but_for_a_band(photo: np.ndarray, band: int |
         assert metrics.seam(result.image / 255, axis) <= 1.05 < metrics.seam(photo, axis)
 
 
+def test_healing_what_does_not_fit_is_warned_of() -> None:
+    y, x = np.mgrid[:100, :100]
+    grid = ((y % 20 > 2) & (x % 20 > 2)).astype(np.float32)[..., None]
+    fits, torn = (otsynth_core.tile(grid[:n, :n], method="heal", **OPTIONS).report()["warnings"] for n in (100, 90))
+    assert not fits
+    assert len(torn) == 1
+    assert "repeats every 20.0 px" in torn[0]
+
+
 def test_a_band_is_wider_where_the_grain_is_coarse(photo: np.ndarray) -> None:
     from otsynth_core.tasks import tile
 
