@@ -28,8 +28,7 @@ class Hole:
     """What is known of a result: `image` where `mask` is not.
 
     image: float32 (H, W, C), smooth in the hole; mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar
-    that may be taken;
-    within: the exemplar is the image itself, pixel for pixel.
+    that may be taken; within: the exemplar is the image itself, pixel for pixel.
     """
 
     image: np.ndarray

@@ -121,7 +121,7 @@ class _Task:
             source = np.ones(taken, bool) if source is None else source
         else:
             source = ~unknown if source is None else source[index] & ~unknown
-        return _Job(crop, maps, old, begin, taken, self.soft[index], unknown, work, keep, source)
+        return _Job(crop, maps, old, begin, taken, self.soft[index], work, keep, source)
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,7 @@ class _Job:
 
     crop: in the leading map's pixels. maps: of the crop, smooth in the hole, or those above the ones of another
     material; old: of the crop as they are. begin: the row where the other material begins, 0 where there is none.
-    taken: (height, width) of what is taken from; source: bool, of it. soft: float32; unknown, work, keep: bool, of the
-    crop.
+    taken: (height, width) of what is taken from; source: bool, of it. soft: float32; work, keep: bool, of the crop.
     """
 
     crop: Box
@@ -140,7 +139,6 @@ class _Job:
     begin: int
     taken: tuple[int, int]
     soft: np.ndarray
-    unknown: np.ndarray
     work: np.ndarray
     keep: np.ndarray
     source: np.ndarray
