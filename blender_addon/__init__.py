@@ -3,9 +3,9 @@
 What registers is listed once, here, and undone in reverse.
 """
 
-from . import operators, panels, properties
+from . import operators, panels, preset, preview, properties, running
 
-_PARTS = (properties, operators, panels)
+_PARTS = (properties, running, preview, operators, preset, panels)
 
 
 def register() -> None:

@@ -1,27 +1,46 @@
-"""One job in the worker process: started, asked, listened to, and gone, with its files, however it ends. No bpy."""
+"""Jobs in the worker process: asked, listened to, and gone with their files, however they end. No bpy.
+
+A worker that has done its job waits a while for the next one, so that it need not start again; `release` sends it away.
+What goes over the wire is written in `otsynth_core/worker.py`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import queue
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
 from .otsynth_core.maps import Map
 from .otsynth_core.spec import PROTOCOL, InputError, Request, to_json
 
+Made = TypeVar("Made")
+
 _PLACE = str(Path(__file__).parent)
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from otsynth_core import worker; del sys.path[0]; worker.serve()"
+_START = (  # behind what draws, and without the folder that it is started in, where anything may lie
+    "import os, sys; hasattr(os, 'nice') and os.nice(5)\n"
+    "sys.path[:] = [sys.argv[1], *filter(None, sys.path)]\n"
+    "from otsynth_core import worker; del sys.path[0]; worker.serve(float(sys.argv[2]))"
+)
 _GREETING_SECONDS = 60
+_PATIENCE = 0.1
+"""Seconds after which a generator yields, if there is nothing new: how soon it notices that it is closed."""
+_LOGGED = 400
+"""Lines of a worker's log that are kept."""
+_ANOTHER = "Choose another Python in the add-on's preferences"
 
 
 class JobError(Exception):
@@ -30,6 +49,32 @@ class JobError(Exception):
     def __init__(self, message: str, hint: str = "", log: str = "") -> None:
         super().__init__(f"{message}. {hint}".rstrip(". ") + ".")
         self.log = log
+
+
+class _Left(JobError):
+    """The worker was gone before it said a word on what it was asked."""
+
+
+@dataclass(frozen=True)
+class Python:
+    """Which Python computes: the start of its command line, its environment, how many seconds it waits for more."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    idle: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a job is. preview: uint8 (H, W, 3), of the place (top, left, bottom, right) in shares of the result."""
+
+    level: int
+    levels: int
+    round: int
+    rounds: int
+    fraction: float
+    preview: np.ndarray | None
+    place: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -41,21 +86,14 @@ class Outcome:
 
 
 def run(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    request: Request,
-    maps: Mapping[str, Map],
-    mask: np.ndarray | None = None,
-) -> Generator[dict[str, Any], None, Outcome]:
-    """Yields the worker's step messages, returns the Outcome. To cancel is to close the generator.
+    python: Python, request: Request, maps: Mapping[str, Map], mask: np.ndarray | None = None, preview: bool = False
+) -> Generator[Step | None, None, Outcome]:
+    """Yields the worker's Steps, and None at least every tenth of a second; returns the Outcome.
 
-    command: the start of a Python's command line. mask: of what a fill fills.
+    To cancel is to close the generator. mask: of what a fill fills. preview: whether Steps bring pictures.
     Raises InputError where the worker refuses the input, JobError where it fails.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="otsynth-", ignore_cleanup_errors=True) as folder,
-        (Path(folder) / "log.txt").open("w+b") as log,
-    ):
+    with _full_disk(tempfile.gettempdir()), _folder() as folder:
         told = [
             {"name": name, "file": f"{folder}/{n}.npy", "role": one.role, "linear": one.linear}
             | {"associated": one.associated, "result": f"{folder}/{n}_made.npy"}
@@ -63,28 +101,63 @@ def run(
         ]
         for given, one in zip(told, maps.values(), strict=True):
             np.save(str(given["file"]), one.image, allow_pickle=False)
+            yield None
         hole = None
         if mask is not None:
             hole = f"{folder}/mask.npy"
             np.save(hole, mask, allow_pickle=False)
-        process = _started(command, environment, folder, log)
-        try:
-            _greet(process, log)
-            _ask(process, {"do": "run", "request": to_json(request), "maps": told, "mask": hole})
-            while (message := _heard(process, log))["is"] == "step":
-                yield message
-            if message["is"] == "error":
-                if message["code"] == "input":
-                    raise InputError(message["message"])
-                raise JobError(message["message"], message["hint"], _text(log))
+        asked = {"do": "run", "request": to_json(request), "maps": told, "mask": hole}
+
+        def answer(worker: _Worker, message: dict[str, Any]) -> Outcome:
             return _outcome(told, maps, message["report"])
-        except (KeyError, ValueError, OSError) as error:
-            if isinstance(error, InputError):
-                raise
-            words = f"The worker's answer cannot be used ({type(error).__name__}: {error})"
-            raise JobError(words, "Choose another Python in the add-on's preferences", _text(log)) from error
-        finally:
-            _end(process)
+
+        return (yield from _asked(python, {**asked, "folder": folder, "preview": preview}, answer))
+
+
+def look(python: Python) -> Generator[Step | None, None, dict[str, Any]]:
+    """What the worker finds where it computes, see `otsynth_core/worker.py`; yields None while it looks."""
+    return (yield from _asked(python, {"do": "look"}, lambda worker, message: message))
+
+
+def _asked(
+    python: Python, message: dict[str, Any], answer: Callable[[_Worker, dict[str, Any]], Made]
+) -> Generator[Step | None, None, Made]:
+    """Asks the worker that waits, or a new one, and makes of its last message what it means."""
+    worker = _taken(python)
+    try:
+        if worker is not None:
+            try:
+                worker.ask(message)
+                first = yield from worker.heard()
+            except _Left:  # it had waited long enough just then
+                worker.end()
+                worker = None
+        if worker is None:
+            worker = _Worker(python)
+            yield from worker.greeted()
+            worker.ask(message)
+            first = yield from worker.heard()
+        while first["is"] == "step":
+            yield _step(first)
+            first = yield from worker.heard()
+        if first["is"] == "error":
+            if first["code"] == "input":
+                raise InputError(first["message"])
+            raise JobError(first["message"], first["hint"], worker.text())
+        made = answer(worker, first)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        if worker is not None:
+            worker.end()
+        if isinstance(error, InputError) or _is_full(error):
+            raise
+        words = f"The worker's answer cannot be used ({type(error).__name__}: {error})"
+        raise JobError(words, _ANOTHER, worker.text() if worker is not None else "") from error
+    except BaseException:
+        if worker is not None:
+            worker.end()
+        raise
+    _left(worker)
+    return made
 
 
 def _outcome(told: list[dict[str, Any]], maps: Mapping[str, Map], report: dict[str, Any]) -> Outcome:
@@ -96,83 +169,178 @@ def _outcome(told: list[dict[str, Any]], maps: Mapping[str, Map], report: dict[s
     return Outcome(images, {"size": report["size"], "device": report["device"], "seconds": report["seconds"], **report})
 
 
-def _started(
-    start: Sequence[str], environment: Mapping[str, str], folder: str, log: IO[bytes]
-) -> subprocess.Popen[str]:
-    command = [*start, "-X", "utf8", "-B", "-c", _START, _PLACE]
-    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console
+def _step(message: dict[str, Any]) -> Step:
+    picture, place, shown = None, (0.0, 0.0, 1.0, 1.0), message["preview"]
+    if shown is not None:
+        picture, place = np.load(shown["file"], allow_pickle=False), tuple(shown["place"])
+        Path(shown["file"]).unlink()
+    numbers = {name: message[name] for name in ("level", "levels", "round", "rounds", "fraction")}
+    return Step(**numbers, preview=picture, place=place)
+
+
+@contextlib.contextmanager
+def _full_disk(where: str) -> Generator[None, None, None]:
     try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=folder,
-            env=dict(environment),
-            encoding="utf-8",
-            errors="replace",
-            creationflags=flags,
-            start_new_session=True,  # Ctrl-C in a terminal is for Blender, which then ends the worker
-        )
+        yield
     except OSError as error:
-        raise JobError(
-            f'Python "{start[0]}" cannot be started ({error.strerror})', "Choose another in the add-on's preferences"
-        ) from error
+        if not _is_full(error):
+            raise JobError(
+                f"The temporary folder {where} cannot be used ({error.strerror})", "Choose another"
+            ) from error
+        hint = "Free some space, or choose another in Blender's preferences: File Paths > Temporary Files"
+        raise JobError(f"The temporary folder {where} is full", hint) from error
 
 
-def _greet(process: subprocess.Popen[str], log: IO[bytes]) -> None:
-    """Waits for the worker's first message, for a while: what was chosen may be no Python and say nothing, ever."""
-    silence = threading.Timer(_GREETING_SECONDS, process.kill)
-    silence.start()
-    try:
-        ready = _heard(process, log)
-    finally:
-        in_time = silence.is_alive()
-        silence.cancel()
-        if not in_time:
-            words = f"The worker did not answer in {_GREETING_SECONDS} seconds"
-            raise JobError(words, "Choose another Python in the add-on's preferences", _text(log))
-    if ready.get("protocol") != PROTOCOL:
-        words = f"The worker speaks protocol {ready.get('protocol')}, not {PROTOCOL}"
-        raise JobError(words, "Reinstall the extension", _text(log))
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _ask(process: subprocess.Popen[str], message: Mapping[str, Any]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(OSError):  # it has died: the message that is not heard next says so, with its log
-        process.stdin.write(json.dumps(message) + "\n")
-        process.stdin.flush()
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="otsynth-", ignore_cleanup_errors=True)
 
 
-def _heard(process: subprocess.Popen[str], log: IO[bytes]) -> dict[str, Any]:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        code, text = process.wait(), _text(log)
+@dataclass
+class _Worker:
+    """The process, its messages as they come, and the end of its log."""
+
+    python: Python
+    process: subprocess.Popen[str] = field(init=False)
+    said: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOGGED))
+
+    def __post_init__(self) -> None:
+        idle = self.python.idle or _GREETING_SECONDS  # without any, it is sent away after its job
+        command = [*self.python.command, "-X", "utf8", "-B", "-c", _START, _PLACE, str(idle)]
+        # Windows would open a console
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+        pipe = subprocess.PIPE
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                cwd=tempfile.gettempdir(),
+                env=dict(self.python.environment),
+                encoding="utf-8",
+                errors="replace",
+                creationflags=flags,
+                start_new_session=True,  # Ctrl-C in a terminal is for Blender, which then ends the worker
+            )
+        except OSError as error:
+            raise JobError(f'Python "{command[0]}" cannot be started ({error.strerror})', _ANOTHER) from error
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._listeners = [
+            threading.Thread(target=_lines, args=(self.process.stdout, self.said.put), daemon=True),
+            threading.Thread(target=_lines, args=(self.process.stderr, self._logged), daemon=True),
+        ]
+        for listener in self._listeners:
+            listener.start()
+
+    def _logged(self, line: str | None) -> None:
+        if line is not None:
+            self.log.append(line)
+
+    def text(self) -> str:
+        return "".join(self.log)
+
+    def greeted(self) -> Generator[None, None, None]:
+        """Waits for the first message, for a while: what was chosen may be no Python and say nothing, ever."""
+        ready = yield from self.heard(_GREETING_SECONDS)
+        if ready.get("protocol") != PROTOCOL:
+            words = f"The worker speaks protocol {ready.get('protocol')}, not {PROTOCOL}"
+            raise JobError(words, "Reinstall the extension", self.text())
+
+    def ask(self, message: Mapping[str, Any]) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):  # it has died: the message that is not heard next says so, with its log
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+
+    def heard(self, within: float | None = None) -> Generator[None, None, dict[str, Any]]:
+        """The next message; yields while there is none. within: seconds that are waited for it, if not any number."""
+        start = time.monotonic()
+        while True:
+            try:
+                line = self.said.get(timeout=_PATIENCE)
+                break
+            except queue.Empty:
+                if within is not None and time.monotonic() - start > within:
+                    words = f"The worker did not answer in {within:g} seconds"
+                    raise JobError(words, _ANOTHER, self.text()) from None
+                yield
+        if line is None:
+            raise self._ended()
+        try:
+            message = json.loads(line)
+            message["is"]
+        except (ValueError, TypeError, KeyError):
+            raise JobError(f"The worker said {line[:80]!r}, which is no message", _ANOTHER, self.text()) from None
+        return message
+
+    def _ended(self) -> JobError:
+        code = self.process.wait()
+        self._listeners[1].join(1)
+        text = self.text()
+        if code == 0:
+            return _Left("The worker left", "Try again", text)
+        if code == -signal.SIGTERM.value or (hasattr(signal, "SIGKILL") and code == -signal.SIGKILL.value):
+            hint = "Nothing was changed. If memory ran out, choose a smaller size or close other programs"
+            return JobError("The worker was killed, by the system or by someone", hint, text)
         last = text.strip().splitlines()[-1] if text.strip() else "no reason given"
-        raise JobError(f"The worker stopped with exit code {code}: {last}", "Nothing was changed", text)
-    try:
-        message = json.loads(line)
-        message["is"]
-    except (ValueError, TypeError, KeyError):
-        raise JobError(
-            f"The worker said {line[:80]!r}, which is no message", "Choose another Python", _text(log)
-        ) from None
-    return message
+        return JobError(f"The worker stopped with exit code {code}: {last}", f"Nothing was changed. {_ANOTHER}", text)
 
-
-def _text(log: IO[bytes]) -> str:
-    log.seek(0)
-    return log.read().decode("utf-8", "replace")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """It has answered or must not: either way there is nothing left to wait for."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # and what it started
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
+    def end(self) -> None:
+        """It has answered or must not: either way there is nothing left to wait for."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # and what it started
+        self.process.kill()
+        self.process.wait()
+        for listener in self._listeners:  # each closes its pipe
+            listener.join(1)
         with contextlib.suppress(OSError):  # a message that the dead worker did not take is still in the buffer
-            pipe.close()  # type: ignore[union-attr]
+            self.process.stdin.close()  # type: ignore[union-attr]
+
+
+def _lines(pipe: IO[str], heard: Callable[[str | None], None]) -> None:
+    """Hands on every line of a pipe, and None at its end."""
+    with pipe:
+        for line in pipe:
+            heard(line)
+    heard(None)
+
+
+_waiting: list[_Worker] = []
+"""The worker that has done a job and may be asked again: none or one."""
+
+
+def _taken(python: Python) -> _Worker | None:
+    """The waiting worker, if it is of this Python and still there."""
+    while _waiting:
+        worker = _waiting.pop()
+        if worker.python == python and worker.process.poll() is None and worker.said.empty():
+            return worker
+        worker.end()
+    return None
+
+
+def _left(worker: _Worker) -> None:
+    if not worker.python.idle:
+        worker.end()
+        return
+    release()
+    worker.log.clear()
+    _waiting.append(worker)
+
+
+def waits() -> bool:
+    """Whether a worker waits, with what it holds of memory."""
+    return any(worker.process.poll() is None for worker in _waiting)
+
+
+def release() -> None:
+    """Sends the waiting worker away."""
+    while _waiting:
+        _waiting.pop().end()

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import pixels
 from .nodes import Source
+from .otsynth_core.maps import displayed
 from .otsynth_core.spec import InputError
 
 PAINTED, TILE, CLEAN = "otsynth_painted", "otsynth_tile", "otsynth_clean"
@@ -76,7 +77,7 @@ def copied(picture: pixels.Picture) -> np.ndarray:
     """uint8 (H, W, 4): what a copy shows before it is painted on; light as the screen shows it."""
     values = picture.map.pixels[..., : 3 if picture.map.channels > 2 else 1].clip(0, 1)
     if picture.map.linear:
-        values = np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
+        values = displayed(values)
     whole = np.rint(255 * np.broadcast_to(values, (*values.shape[:2], 3))).astype(np.uint8)
     return np.concatenate([whole, np.full_like(whole[..., :1], 255)], 2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -46,16 +46,58 @@ _RELIEF = {
     "VECTOR_DISPLACEMENT": {},
 }
 """What the inputs of these types of nodes are given. Every other passes for "other"."""
+_OWNERS = ("materials", "worlds", "lights")
 _SPLITS = ("SEPARATE_COLOR", "SEPRGB", "SEPXYZ")
+
+
+Places = tuple[tuple[bpy.types.NodeTree, bpy.types.Node], ...]
+"""Nodes that show an image, each with the tree that it is in."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image, what it is of, and the nodes of a material that show it, each with the tree that it is in."""
+    """An image, what it is of, and the nodes of a material that show it."""
 
     image: bpy.types.Image
     role: str
-    places: tuple[tuple[bpy.types.NodeTree, bpy.types.Node], ...]
+    places: Places
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What finds a source again after a while in which anything may have been renamed, undone or deleted.
+
+    image: its number in this session; places: the number of what owns the tree, and the node's name.
+    """
+
+    image: int
+    places: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, source: Source) -> Trace:
+        numbers = {tree: number for number, tree in _trees().items()}
+        return cls(source.image.session_uid, tuple((numbers[tree], node.name) for tree, node in source.places))
+
+    def found(self) -> bpy.types.Image | None:
+        """The image, if it is still there."""
+        return next((image for image in bpy.data.images if image.session_uid == self.image), None)
+
+    def nodes(self) -> Places:
+        """Those of the nodes that are still there, under another name as well if they show the image."""
+        trees, image, there = _trees(), self.found(), []
+        for number, name in self.places:
+            tree = trees.get(number)
+            textures = [node for node in tree.nodes if node.type == "TEX_IMAGE"] if tree is not None else []
+            named = [node for node in textures if node.name == name]
+            showing = [node for node in textures if image is not None and node.image == image]
+            there += [(tree, node) for node in [*(n for n in named if n in showing), *showing, *named][:1]]
+        return tuple(there)
+
+
+def _trees() -> dict[int, bpy.types.NodeTree]:
+    """Every tree of shaders by the number of what owns it: a group, or a material, which is one with its tree."""
+    owned = {owner: owner.node_tree for kind in _OWNERS for owner in getattr(bpy.data, kind) if owner.node_tree}
+    return {owner.session_uid: tree for owner, tree in [*owned.items(), *((g, g) for g in bpy.data.node_groups)]}
 
 
 def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
@@ -167,6 +209,8 @@ def _check_editable(*blocks: bpy.types.ID) -> None:
     for block in blocks:
         if not block.is_editable:
             raise InputError(f'"{block.name}" is linked from another file: make it local to change it')
+        if block.override_library is not None:
+            raise InputError(f'"{block.name}" is a library override, which takes no new nodes: make it local')
 
 
 class _Walk:
@@ -257,15 +301,15 @@ def _feeding(
     return found
 
 
-def place(made: list[tuple[Source, bpy.types.Image]], kind: str, frame: str | None) -> bool:
-    """A node with each image below its source's: same settings and vector. False where no source has a node.
+def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | None) -> bool:
+    """A node with each image below its source's: same settings and vector. False where there is no node to go by.
 
     kind: of result, by which `replace` finds it. frame: label of a frame to put them into, in each tree; without one a
     node has the parent of its source.
     """
     trees: dict[bpy.types.NodeTree, list[tuple[bpy.types.Node, bpy.types.Image]]] = {}
-    for source, image in made:
-        for tree, node in source.places:
+    for places, image in made:
+        for tree, node in places:
             trees.setdefault(tree, []).append((node, image))
     for tree, pairs in trees.items():
         active = tree.nodes.active
@@ -296,11 +340,11 @@ def place(made: list[tuple[Source, bpy.types.Image]], kind: str, frame: str | No
     return bool(trees)
 
 
-def replace(made: list[tuple[Source, bpy.types.Image]], kind: str) -> bool:
+def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:
     """Shows each image in the node of the last result of its kind. False, and nothing changed, where one has none."""
     last: list[tuple[bpy.types.Node, bpy.types.Image]] = []
-    for source, image in made:
-        for tree, old in source.places:
+    for places, image in made:
+        for tree, old in places:
             key = old.get(KEY)
             found = [n for n in tree.nodes if key and n.get(MADE_OF) == key and n.get(KIND) == kind]
             if not found:
@@ -335,26 +379,45 @@ def _room(tree: bpy.types.NodeTree, nodes: list[bpy.types.Node]) -> float:
     return down
 
 
-def results(context: bpy.types.Context) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
-    """The nodes of the active material, in groups as well, that show a result: tree, the source's node, the node."""
+def trees(context: bpy.types.Context) -> list[bpy.types.NodeTree]:
+    """The active material's tree and those of its groups; none where there is no material."""
+    return reached(owner(context))
+
+
+def owner(context: bpy.types.Context) -> int | None:
+    """The number in this session of the active material, if there is one."""
     try:
-        trees = [_material(context, context.space_data)[1]]
+        return _material(context, context.space_data)[0].session_uid
     except InputError:
-        return
-    for tree in trees:
+        return None
+
+
+def reached(owner: int | None) -> list[bpy.types.NodeTree]:
+    """The tree of a material, by its number, and those of its groups, as far as they are there."""
+    found = [tree for number, tree in _trees().items() if number == owner]
+    for tree in found:
         for node in tree.nodes:
-            if node.type == "GROUP" and node.node_tree is not None and node.node_tree not in trees:
-                trees.append(node.node_tree)
+            if node.type == "GROUP" and node.node_tree is not None and node.node_tree not in found:
+                found.append(node.node_tree)
+    return found
+
+
+def results(
+    among: Iterable[bpy.types.NodeTree],
+) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
+    """The nodes of some trees that show a result: tree, the source's node, the node."""
+    for tree in among:
+        for node in tree.nodes:
             old = _made_of(tree, node)
             if old is not None:
                 yield tree, old, node
 
 
-def use(context: bpy.types.Context, made: bool) -> int:
+def use(among: Iterable[bpy.types.NodeTree], made: bool) -> int:
     """Links what the sources' nodes feed to the newest results, or back; how many nodes were exchanged."""
     exchanged = 0
     newest = {}
-    for tree, old, new in [found for found in results(context) if found[0].is_editable]:
+    for tree, old, new in [found for found in results(among) if found[0].is_editable]:
         exchanged += _moved(tree, new, old)
         newest[tree, old] = new
     if made:

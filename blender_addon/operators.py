@@ -1,27 +1,23 @@
-"""The operators: the whole job in `execute`, so that scripts, headless runs and the interface do the same.
+"""The operators: what can be pressed, and what can be called from a script.
 
 No postponed annotations here: Blender reads property definitions from the annotations themselves.
 """
 
 import json
-import sys
-import traceback
-from contextlib import closing
-from pathlib import Path
+import random
+from collections.abc import Generator
 from typing import Any
 
 import bpy
-import numpy as np
 
-from . import jobs, masks, nodes, pixels, properties, runtime
-from .otsynth_core.spec import Fill, InputError, Size, Synthesize, Tile
-
-REPORT = "otsynth"
-"""Custom property of a result: how it was made, as JSON."""
+from . import masks, nodes, properties, running, synthesis, variants
+from .otsynth_core.spec import MAX_SEED, Fill, InputError, Size, Synthesize, Tile
+from .running import Aside, Job, Update
+from .synthesis import Kind
 
 
-class _Synthesis:
-    """What tile and synthesize share: find the source, ask the worker, bring the result back."""
+class _Synthesis(Job):
+    """What tile, synthesize and fill share."""
 
     bl_options = {"REGISTER", "UNDO"}
     task: str
@@ -29,6 +25,9 @@ class _Synthesis:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        if running.current is not None:
+            cls.poll_message_set(f"{running.current.title} is running: wait for it, or cancel it")  # type: ignore[attr-defined]
+            return False
         try:
             nodes.sources(context, whole=False)
         except InputError as error:
@@ -39,120 +38,25 @@ class _Synthesis:
                 return False
         return True
 
-    def execute(self: Any, context: bpy.types.Context) -> set[str]:
-        try:
-            images = self._made(context)
-        except InputError as error:
-            self.report({"ERROR"}, str(error))
-        except jobs.JobError as error:
-            sys.stderr.write(error.log)
-            self.report({"ERROR"}, str(error))
-        except MemoryError as error:
-            self.report({"ERROR"}, f"Out of memory: {error}. Choose a smaller size.")
-        except KeyboardInterrupt:
-            self.report({"WARNING"}, "Cancelled: nothing was changed")
-        except Exception as error:
-            traceback.print_exc()
-            self.report({"ERROR"}, f"{type(error).__name__}: {error}. Nothing was changed; the console has more.")
-        else:
-            report = json.loads(images[0][REPORT])
-            size, device, seconds = Size(*report["size"]), report["device"], report["seconds"]
-            what = f'"{images[0].name}"' if len(images) == 1 else f"{len(images)} maps"
-            self.report({"INFO"}, f"Made {what}, {size} px on {device} in {seconds:.1f} s")
-            for warning in report.get("warnings", ()):
-                self.report({"WARNING"}, warning)
-            return {"FINISHED"}
-        return {"CANCELLED"}
+    def work(
+        self: Any, context: bpy.types.Context, wait: Aside
+    ) -> Generator[Update | None, None, list[bpy.types.Image]]:
+        return synthesis.work(context, self, Kind(self.bl_label, self.task, self.suffix), wait)
 
-    def _made(self: Any, context: bpy.types.Context) -> list[bpy.types.Image]:
-        sources = nodes.sources(context, self.whole)
-        request = properties.request(self.task, self)
-        tiles = _tiles([source.image for source in sources])
-        first = tiles[0] if self.udim == "each" or tiles == [None] else sources[0].image.tiles.active.number
-        likes = [pixels.read(one.image, one.role, first) for one in sources]
-        paths: list[Path | None] = []
-        for one, like in zip(sources, likes, strict=True):
-            taken = [path for path in paths if path]
-            new = pixels.beside(one.image, self.suffix, like.ending, taken) if self.store == "beside" else None
-            paths.append(new)
-        command = runtime.command(context.preferences.addons[__package__].preferences.python)
-        made, reports = {}, []
-        for number in tiles if self.udim == "each" else [first]:
-            read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
-            maps = {one.image.name_full: picture.map for one, picture in zip(sources, read, strict=True)}
-            mask = self.mask_of(sources, read, number)
-            outcome = _progressed(context, jobs.run(command, runtime.environment(), request, maps, mask))
-            made[number] = outcome.images
-            reports.append(outcome.report)
-        report = {
-            **reports[0],
-            "seconds": sum(report["seconds"] for report in reports),
-            "warnings": sorted({words for report in reports for words in report.get("warnings", ())}),
-        }
-        images: list[bpy.types.Image] = []
-        try:
-            for one, like, path in zip(sources, likes, paths, strict=True):
-                values = {
-                    n: made[n][one.image.name_full] if n in made else pixels.read(one.image, one.role, n).map.image
-                    for n in tiles
-                }
-                images.append(pixels.create(pixels.stem(one.image) + self.suffix, values, like, one.image, path))
-                images[-1][REPORT] = json.dumps({"source": one.image.name, **report})
-            pairs = list(zip(sources, images, strict=True))
-            replaced = self.again == "replace" and nodes.replace(pairs, self.suffix)
-            if not replaced and not nodes.place(pairs, self.suffix, self.bl_label if self.whole else None):
-                images[0].use_fake_user = True  # nothing else keeps it
-            elif self.use:
-                nodes.use(context, made=True)
-        except BaseException:
-            for image, path in zip(images, paths, strict=False):
-                if path is not None:
-                    pixels.remove_files(path, pixels.numbers(image))
-                bpy.data.images.remove(image)
-            raise
-        if context.space_data is not None and context.space_data.type == "IMAGE_EDITOR":
-            for one, image in zip(sources, images, strict=True):
-                if context.space_data.image == one.image:
-                    context.space_data.image = image
-                    break
-        return images
+    def of(self: Any, context: bpy.types.Context) -> tuple[int, tuple[int, int]]:
+        source = synthesis.lead(nodes.sources(context, self.whole))
+        size = getattr(properties.request(self.task, self, source), "size", None)
+        return source.image.session_uid, tuple(size or source.image.size)
 
-    def mask_of(
-        self: Any, sources: list[nodes.Source], read: list[pixels.Picture], number: int | None
-    ) -> np.ndarray | None:
-        """What is to be filled, of a fill; number: of the UDIM tile that the pictures are of."""
-        return None
-
-
-def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
-    """The numbers of the UDIM tiles that images have, all the same ones; of single images None stands for the only."""
-    tiles = pixels.numbers(images[0])
-    for image in images:
-        if pixels.numbers(image) != tiles:
-            raise InputError(f'"{images[0].name}" and "{image.name}" have not the same UDIM tiles: leave one out')
-    return tiles or [None]
-
-
-def _progressed(context: bpy.types.Context, work: Any) -> jobs.Outcome:
-    """The outcome of the work, its steps shown at the pointer or, without a window, printed a line a level."""
-    window = context.window_manager
-    window.progress_begin(0, 1)
-    told = None
-    try:
-        with closing(work):
-            while True:
-                try:
-                    step = next(work)
-                except StopIteration as end:
-                    return end.value
-                window.progress_update(step["fraction"])
-                if bpy.app.background and step["round"] == step["rounds"] and step["level"] != told:
-                    told = step["level"]
-                    level, levels = step["levels"] - step["level"], step["levels"]
-                    sys.stdout.write(f"otsynth: level {level} of {levels} done, {step['fraction']:.0%}\n")
-                    sys.stdout.flush()
-    finally:
-        window.progress_end()
+    def told(self: Any, images: list[bpy.types.Image]) -> None:
+        report = json.loads(images[0][synthesis.REPORT])
+        size, device, seconds = Size(*report["size"]), report["device"], report["seconds"]
+        what = f'"{images[0].name}"' if len(images) == 1 else f"{len(images)} maps"
+        if self.variations > 1:
+            what += f" in {self.variations} variations"
+        self.report({"INFO"}, f"Made {what}, {size} px on {device} in {seconds:.1f} s")
+        for warning in report.get("warnings", ()):
+            self.report({"WARNING"}, warning)
 
 
 class OTSYNTH_OT_tile(_Synthesis, properties.ForTile, bpy.types.Operator):
@@ -180,13 +84,6 @@ class OTSYNTH_OT_fill(_Synthesis, properties.ForFill, bpy.types.Operator):
     bl_label = "Fill"
     task = Fill.task
     suffix = "_filled"
-
-    def mask_of(
-        self: Any, sources: list[nodes.Source], read: list[pixels.Picture], number: int | None
-    ) -> np.ndarray | None:
-        if self.mask_from == "alpha":
-            return masks.transparent(sources, read)
-        return masks.read(self.mask, sources, read, number)
 
 
 class OTSYNTH_OT_mask(bpy.types.Operator):
@@ -231,17 +128,108 @@ class OTSYNTH_OT_use(bpy.types.Operator):
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            exchanged = nodes.use(context, self.result)
-        except InputError as error:
-            self.report({"ERROR"}, str(error))
+        trees = nodes.trees(context)
+        if not trees:
+            self.report({"ERROR"}, "No material is active: select an object that has one")
             return {"CANCELLED"}
-        if not exchanged:
+        if not nodes.use(trees, self.result):
             self.report({"INFO"}, "Nothing to exchange")
         return {"FINISHED"}
 
 
-_CLASSES = (OTSYNTH_OT_tile, OTSYNTH_OT_synthesize, OTSYNTH_OT_fill, OTSYNTH_OT_mask, OTSYNTH_OT_use)
+def varied(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The image, one of several variants, that the editor or the active node shows, or that was made of it."""
+    try:
+        shown = nodes.sources(context, whole=False)[0]
+    except InputError:
+        return None
+    places = [node for _, node in shown.places]
+    made = [new.image for _, old, new in nodes.results(nodes.trees(context)) if old in places]
+    return next((image for image in [shown.image, *reversed(made)] if variants.of(image)), None)
+
+
+class _OfVariants:
+    """What operators on variants share."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if varied(context) is None:
+            cls.poll_message_set("There are no variations of this image: set Variations before making a result")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+class OTSYNTH_OT_variant(_OfVariants, bpy.types.Operator):
+    """Show the next of several results, or the one before"""
+
+    bl_idname = "otsynth.variant"
+    bl_label = "Next Variation"
+
+    by: bpy.props.IntProperty(name="By", description="How many further on", default=1)  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        image = varied(context)
+        assert image is not None
+        now = variants.step(image, self.by, nodes.trees(context))
+        space = context.space_data
+        if space is not None and space.type == "IMAGE_EDITOR" and space.image == image:
+            space.image = now
+        return {"FINISHED"}
+
+
+class OTSYNTH_OT_keep(_OfVariants, bpy.types.Operator):
+    """Keep the result that is shown and delete its other variations"""
+
+    bl_idname = "otsynth.keep"
+    bl_label = "Keep This Variation"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        image = varied(context)
+        assert image is not None
+        gone = variants.keep(image)
+        self.report({"INFO"}, f'Kept "{image.name}", deleted {gone} other images')
+        return {"FINISHED"}
+
+
+class OTSYNTH_OT_dice(bpy.types.Operator):
+    """Throw another seed: the next result is another one"""
+
+    bl_idname = "otsynth.dice"
+    bl_label = "Another Seed"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.otsynth.seed = random.randint(0, MAX_SEED)
+        return {"FINISHED"}
+
+
+class OTSYNTH_OT_size(bpy.types.Operator):
+    """Make results so many pixels wide and high"""
+
+    bl_idname = "otsynth.size"
+    bl_label = "Size"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    side: bpy.props.IntProperty(name="Side")  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.otsynth.width = context.scene.otsynth.height = self.side
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    OTSYNTH_OT_tile,
+    OTSYNTH_OT_synthesize,
+    OTSYNTH_OT_fill,
+    OTSYNTH_OT_mask,
+    OTSYNTH_OT_use,
+    OTSYNTH_OT_variant,
+    OTSYNTH_OT_keep,
+    OTSYNTH_OT_dice,
+    OTSYNTH_OT_size,
+)
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""The panel in the sidebars of the Shader Editor and the Image Editor. It draws only."""
+"""The panel in the sidebars of the Shader Editor and the Image Editor, and entries in their menus. It draws only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import bpy
 
-from . import nodes
+from . import nodes, operators, preset, running, variants
 from .operators import OTSYNTH_OT_fill, OTSYNTH_OT_mask, OTSYNTH_OT_synthesize, OTSYNTH_OT_tile, OTSYNTH_OT_use
 from .otsynth_core.spec import InputError
 from .properties import ROLE_NAMES, ForFill, ForSynthesize, ForTile, names
+
+_SIDES = (512, 1024, 2048, 4096)
 
 
 class _Panel:
@@ -17,64 +19,117 @@ class _Panel:
     bl_category = "Texture Synthesis"
     bl_region_type = "UI"
 
+    def draw_header_preset(self: Any, context: bpy.types.Context) -> None:
+        self.layout.emboss = "NONE"
+        self.layout.popover(preset.OTSYNTH_PT_presets.__name__, icon="PRESET", text="")
+
     def draw(self: Any, context: bpy.types.Context) -> None:
         layout, options = self.layout, context.scene.otsynth
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(options, "whole")
-        try:
-            _sources(layout, context, options.whole)
-        except InputError as error:
-            for line in str(error).split(": "):
-                layout.label(text=line)
-        common = layout.column()
-        common.prop(options, "seed")
-        common.prop(options, "quality")
-        common.prop(options, "device")
-        common.prop(options, "store")
-        common.prop(options, "use")
-        common.prop(options, "again")
-        tile = layout.column(align=True)
-        tile.prop(options, "method")
-        if options.method == "heal":
-            tile.prop(options, "band")
-        else:
-            tile.prop(options, "use_source_size")
-        _button(tile, OTSYNTH_OT_tile, ForTile, options)
-        free = layout.column(align=True)
-        free.prop(options, "width")
-        free.prop(options, "height")
-        free.prop(options, "wrap")
-        _button(free, OTSYNTH_OT_synthesize, ForSynthesize, options)
-        fill = layout.column(align=True)
-        fill.prop(options, "mask_from")
-        if options.mask_from == "image":
-            fill.prop_search(options, "mask", bpy.data, "images")
-            fill.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
-        fill.prop(options, "invert")
-        fill.prop(options, "margin")
-        fill.prop(options, "fill_wrap")
-        _button(fill, OTSYNTH_OT_fill, ForFill, options)
+        if running.current is not None:
+            _running(layout, running.current)
+        _sources(layout, context, options)
+        _variations(layout, context)
+        for part in _PARTS:
+            header, body = layout.panel(f"otsynth{part.__name__}")
+            header.label(text=_PARTS[part])
+            if body is not None:
+                part(body, options)
 
 
-def _sources(layout: Any, context: bpy.types.Context, whole: bool) -> None:
+def _running(layout: Any, job: running.Running) -> None:
+    row = layout.row(align=True)
+    row.progress(factor=job.fraction, text=f"{job.title}: {job}")
+    row.operator(running.OTSYNTH_OT_cancel.bl_idname, text="", icon="X")
+
+
+def _sources(layout: Any, context: bpy.types.Context, options: Any) -> None:
     """The images that will be worked on, each with its role, which can be corrected."""
-    found = nodes.images(context) if whole else nodes.sources(context, whole=False)
+    layout.prop(options, "whole")
+    try:
+        found = nodes.images(context) if options.whole else nodes.sources(context, whole=False)
+    except InputError as error:
+        for line in str(error).split(": "):
+            layout.label(text=line)
+        return
     rows = layout.column(align=True)
     for source in found:
         row = rows.row(align=True)
         row.label(text=source.image.name, icon="IMAGE_DATA")
         row.prop_menu_enum(source.image, "otsynth_role", text=ROLE_NAMES[source.role])
     if any(source.image.source == "TILED" for source in found):
-        layout.prop(context.scene.otsynth, "udim")
-    if any(nodes.results(context)):
+        layout.prop(options, "udim")
+    if any(nodes.results(nodes.trees(context))):
         row = layout.row(align=True)
         row.operator(OTSYNTH_OT_use.bl_idname, text="Use Results").result = True
         row.operator(OTSYNTH_OT_use.bl_idname, text="Use Sources").result = False
 
 
-def _button(layout: Any, operator: Any, kind: type, options: Any) -> None:
-    button = layout.operator(operator.bl_idname)
+def _variations(layout: Any, context: bpy.types.Context) -> None:
+    """To step through the last results of one press, as long as none was kept."""
+    image = operators.varied(context)
+    if image is None:
+        return
+    found = variants.of(image)
+    row = layout.row(align=True)
+    row.operator(operators.OTSYNTH_OT_variant.bl_idname, text="", icon="TRIA_LEFT").by = -1
+    row.operator(operators.OTSYNTH_OT_keep.bl_idname, text=f"Keep {found.index(image) + 1} of {len(found)}")
+    row.operator(operators.OTSYNTH_OT_variant.bl_idname, text="", icon="TRIA_RIGHT").by = 1
+
+
+def _tile(layout: Any, options: Any) -> None:
+    layout.prop(options, "method")
+    if options.method == "heal":
+        layout.prop(options, "band")
+    else:
+        _size(layout, options, "tile_size")
+    _button(layout, OTSYNTH_OT_tile, ForTile, options, "MESH_GRID")
+
+
+def _synthesize(layout: Any, options: Any) -> None:
+    _size(layout, options, "size")
+    layout.prop(options, "wrap")
+    _button(layout, OTSYNTH_OT_synthesize, ForSynthesize, options, "FULLSCREEN_ENTER")
+
+
+def _fill(layout: Any, options: Any) -> None:
+    layout.prop(options, "mask_from")
+    if options.mask_from == "image":
+        layout.prop_search(options, "mask", bpy.data, "images")
+        layout.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
+    for name in ("invert", "margin", "fill_wrap"):
+        layout.prop(options, name)
+    _button(layout, OTSYNTH_OT_fill, ForFill, options, "SELECT_SUBTRACT")
+
+
+def _common(layout: Any, options: Any) -> None:
+    row = layout.row(align=True)
+    row.prop(options, "seed")
+    row.operator(operators.OTSYNTH_OT_dice.bl_idname, text="", icon="FILE_REFRESH")
+    for name in ("variations", "quality", "device", "store", "again", "use", "asset", "preview"):
+        layout.prop(options, name)
+
+
+_PARTS = {_tile: "Seamless", _synthesize: "Any Size", _fill: "Holes", _common: "Options"}
+"""What the panel consists of, and how it is headed."""
+
+
+def _size(layout: Any, options: Any, by: str) -> None:
+    layout.prop(options, by)
+    match getattr(options, by):
+        case "factor":
+            layout.prop(options, "factor")
+        case "pixels":
+            layout.prop(options, "width")
+            layout.prop(options, "height")
+            row = layout.row(align=True)
+            for side in _SIDES:
+                row.operator(operators.OTSYNTH_OT_size.bl_idname, text=str(side)).side = side
+
+
+def _button(layout: Any, operator: Any, kind: type, options: Any, icon: str) -> None:
+    button = layout.operator(operator.bl_idname, icon=icon)
     for name in names(kind):
         setattr(button, name, getattr(options, name))
 
@@ -91,14 +146,40 @@ class OTSYNTH_PT_image(_Panel, bpy.types.Panel):
     bl_space_type = "IMAGE_EDITOR"
 
 
-_CLASSES = (OTSYNTH_PT_nodes, OTSYNTH_PT_image)
+class OTSYNTH_MT_menu(bpy.types.Menu):
+    bl_label = "Texture Synthesis"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        options = context.scene.otsynth
+        _button(self.layout, OTSYNTH_OT_tile, ForTile, options, "MESH_GRID")
+        _button(self.layout, OTSYNTH_OT_synthesize, ForSynthesize, options, "FULLSCREEN_ENTER")
+        _button(self.layout, OTSYNTH_OT_fill, ForFill, options, "SELECT_SUBTRACT")
+        self.layout.separator()
+        self.layout.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
+        self.layout.operator(running.OTSYNTH_OT_cancel.bl_idname, icon="X")
+        self.layout.operator(running.OTSYNTH_OT_release.bl_idname)
+
+
+def _in_menu(self: Any, context: bpy.types.Context) -> None:
+    space = context.space_data
+    if space.type == "IMAGE_EDITOR" or space.tree_type == "ShaderNodeTree":
+        self.layout.separator()
+        self.layout.menu(OTSYNTH_MT_menu.__name__)
+
+
+_CLASSES = (OTSYNTH_PT_nodes, OTSYNTH_PT_image, OTSYNTH_MT_menu)
+_MENUS = ("NODE_MT_node", "IMAGE_MT_image")
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
+    for menu in _MENUS:
+        getattr(bpy.types, menu).append(_in_menu)
 
 
 def unregister() -> None:
+    for menu in _MENUS:
+        getattr(bpy.types, menu).remove(_in_menu)
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -13,7 +13,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -35,11 +35,15 @@ _DIRECT = {1: 0, 2: 4, 3: 2, 4: 6}
 
 @dataclass(frozen=True)
 class Picture:
-    """An image's values as a map, and what a new image must be called so that such values mean the same in it."""
+    """An image's values as a map, and what a new image must be called so that such values mean the same in it.
+
+    relative: whether the path of its file is told from the blend file's.
+    """
 
     map: Map
     space: str
     alpha_mode: str
+    relative: bool
 
     @property
     def ending(self) -> str:
@@ -60,7 +64,7 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
     if number is not None:
         tile = _tile(image, number)
         try:
-            return read(tile, role)
+            return replace(read(tile, role), relative=image.filepath.startswith("//") and image.library is None)
         finally:
             bpy.data.images.remove(tile)
     kind = _WITHOUT_PIXELS.get(image.source)
@@ -89,7 +93,8 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
     if (pixels[..., :3] == pixels[..., :1]).all() and role != "normal":
         pixels = pixels[..., [0, 3][: pixels.shape[2] - 2]]
     linear = pixels.dtype.kind == "f"
-    return Picture(Map(np.ascontiguousarray(pixels), role, linear, associated), space, mode)
+    relative = image.filepath.startswith("//") and image.library is None
+    return Picture(Map(np.ascontiguousarray(pixels), role, linear, associated), space, mode, relative)
 
 
 def _working_space() -> str:
@@ -200,16 +205,14 @@ def _files(path: Path, tiles: list[int]) -> list[Path]:
     return [Path(_numbered(str(path), number)) for number in tiles] or [path]
 
 
-def create(
-    name: str, values: dict[int | None, np.ndarray], like: Picture, source: bpy.types.Image, path: Path | None
-) -> bpy.types.Image:
+def create(name: str, values: dict[int | None, np.ndarray], like: Picture, path: Path | None) -> bpy.types.Image:
     """A new image called what `like` is, packed or in a file at `path`; values: of tiles by number, or of None.
 
     It is written whole before this returns, so that undo and redo keep it.
     """
     tiles = {number: pixels for number, pixels in values.items() if number is not None}
     try:
-        return _tiled(name, tiles, like, source, path) if tiles else _single(name, values[None], like, source, path)
+        return _tiled(name, tiles, like, path) if tiles else _single(name, values[None], like, path)
     except BaseException:
         if path is not None:
             remove_files(path, list(tiles))
@@ -222,20 +225,18 @@ def remove_files(path: Path, tiles: list[int]) -> None:
         file.unlink(missing_ok=True)
 
 
-def _tiled(
-    name: str, tiles: dict[int, np.ndarray], like: Picture, source: bpy.types.Image, path: Path | None
-) -> bpy.types.Image:
+def _tiled(name: str, tiles: dict[int, np.ndarray], like: Picture, path: Path | None) -> bpy.types.Image:
     with tempfile.TemporaryDirectory(prefix="otsynth-") as folder:
         where = path or Path(folder) / f"{bpy.path.clean_name(name)}.<UDIM>{like.ending}"
         files = _files(where, list(tiles))
         for file, pixels in zip(files, tiles.values(), strict=True):
             if like.ending == ".exr" and pixels.dtype.kind == "u":  # a float tile whose few values are whole numbers
                 pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
-            bpy.data.images.remove(_single(name, pixels, like, source, file))
+            bpy.data.images.remove(_single(name, pixels, like, file))
         image = bpy.data.images.load(str(files[0]))
         try:
             image.name, image.source = name, "TILED"
-            image.filepath = str(where) if path is None else _shown(where, source)
+            image.filepath = str(where) if path is None else _shown(where, like)
             for number in tiles:
                 if number not in numbers(image):
                     image.tiles.new(number)
@@ -248,15 +249,12 @@ def _tiled(
     return image
 
 
-def _shown(path: Path, source: bpy.types.Image) -> str:
+def _shown(path: Path, like: Picture) -> str:
     """A path as the source's is: relative to the blend file or not."""
-    relative = source.filepath.startswith("//") and source.library is None
-    return bpy.path.relpath(str(path)) if relative else str(path)
+    return bpy.path.relpath(str(path)) if like.relative else str(path)
 
 
-def _single(
-    name: str, pixels: np.ndarray, like: Picture, source: bpy.types.Image, path: Path | None
-) -> bpy.types.Image:
+def _single(name: str, pixels: np.ndarray, like: Picture, path: Path | None) -> bpy.types.Image:
     height, width = pixels.shape[:2]
     whole = pixels.dtype.kind == "u"
     image = bpy.data.images.new(name, *((1, 1) if whole else (width, height)), alpha=True, float_buffer=not whole)
@@ -266,7 +264,7 @@ def _single(
         else:
             _fill_float(image, pixels, path)
         if path is not None:
-            image.filepath_raw = _shown(path, source)
+            image.filepath_raw = _shown(path, like)
         image.colorspace_settings.name = like.space
         image.alpha_mode = like.alpha_mode
         if tuple(image.size) != (width, height):

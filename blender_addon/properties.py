@@ -9,9 +9,10 @@ from typing import Any
 
 import bpy
 
-from .nodes import LEFT_OUT
+from . import jobs, runtime
+from .nodes import LEFT_OUT, Source
 from .otsynth_core.roles import ROLES
-from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, Request, Size, Synthesize, Tile
+from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Request, Size, Synthesize, Tile
 
 _FIELDS = {option.name: option for kind in (Tile, Fill, Synthesize) for option in fields(kind)}
 _WRAPS = {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"}
@@ -65,9 +66,18 @@ def _choice(name: str, kind: type = Synthesize) -> Any:
     )
 
 
+_SIZES = [
+    ("factor", "Factor", "So many times the source's sides"),
+    ("pixels", "Pixels", "The width and height that are given"),
+]
+
+
 class Common:
     """Options of every operator."""
 
+    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Factor", description="Sides of the result over the source's", default=2, soft_min=0.25, soft_max=16
+    )
     width: _number("Width", 1024, "Width of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
     height: _number("Height", 1024, "Height of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
     seed: _whole("seed")  # type: ignore[valid-type]
@@ -76,6 +86,17 @@ class Common:
     whole: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Whole Material",
         description="Work on every image that feeds the material's output, all in step",
+    )
+    variations: _number(  # type: ignore[valid-type]
+        "Variations", 1, "How many results with seeds in a row are made, to step through and keep one", 1, 16
+    )
+    preview: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Live Preview",
+        description="Draw the result as it comes over its source in the Image Editor",
+        default=True,
+    )
+    asset: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Mark as Asset", description="Offer the new images in the Asset Browser"
     )
     use: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Use the Result",
@@ -112,10 +133,13 @@ class Common:
 class ForTile(Common):
     """Options of `otsynth.tile`."""
 
-    use_source_size: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Source Size",
-        description="Make the result as large as its source, or near it so that a structure that repeats fits",
-        default=True,
+    tile_size: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Size",
+        description="What tells the size of the result",
+        items=[
+            ("source", "Source", "As large as the source, or near it so that a structure that repeats fits"),
+            *_SIZES,
+        ],
     )
     method: _choice("method")  # type: ignore[valid-type]
     band: _number(  # type: ignore[valid-type]
@@ -151,6 +175,9 @@ class ForFill(Common):
 class ForSynthesize(Common):
     """Options of `otsynth.synthesize`."""
 
+    size: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Size", description="What tells the size of the result", items=_SIZES
+    )
     wrap: _choice("wrap")  # type: ignore[valid-type]
 
 
@@ -165,12 +192,30 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
 
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Python",
-        description="Python that computes, for example one with PyTorch; empty: Blender's own",
+        description="Python that computes, for example one with PyTorch; empty: the runtime, or Blender's own",
         subtype="FILE_PATH",
     )
+    idle: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Keep the Worker",
+        description="Seconds for which the worker waits for another job, with what it holds of memory; 0: not at all",
+        default=60,
+        min=0,
+        soft_max=3600,
+    )
+
+    def chosen(self) -> jobs.Python:
+        """Which Python computes."""
+        return jobs.Python(tuple(runtime.command(self.python)), runtime.environment(), float(self.idle))
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.prop(self, "python")
+        row = self.layout.row()
+        row.prop(self, "idle")
+        row.operator("otsynth.release")
+
+
+def preferences(context: bpy.types.Context) -> OTSYNTH_AP_preferences:
+    return context.preferences.addons[__package__].preferences
 
 
 def names(kind: type) -> list[str]:
@@ -178,22 +223,33 @@ def names(kind: type) -> list[str]:
     return [name for cls in kind.__mro__ if cls is not object for name in inspect.get_annotations(cls)]
 
 
-def request(task: str, options: Any) -> Request:
+def request(task: str, options: Any, source: Source) -> Request:
     """The request for a task from an operator's options. Raises InputError for values out of range.
 
-    Who gives a width or height to tile, and says nothing of the source's size, wants that width and height.
+    source: the leading one, whose size a factor is of. Who gives a width or height, and says nothing else of the size,
+    wants that width and height.
     """
-    size = Size(options.width, options.height)
+    if options.variations < 1:
+        raise InputError(f"variations is {options.variations}: one result at least is wanted")
     common = {name: getattr(options, name) for name in ("seed", "quality", "device")}
     if task == Tile.task:
-        given = any(map(options.properties.is_property_set, ("width", "height")))
-        own = options.use_source_size and (options.properties.is_property_set("use_source_size") or not given)
         heal = options.method == "heal"  # which keeps the source's size, whatever else is set
-        band = options.band or None if heal else None
-        return Tile(size=None if own or heal else size, method=options.method, band=band, **common)
+        size = None if heal else _size(options, "tile_size", source)
+        return Tile(size=size, method=options.method, band=options.band or None if heal else None, **common)
     if task == Fill.task:
         return Fill(invert=options.invert, margin=options.margin, wrap=options.fill_wrap, **common)
-    return Synthesize(size=size, wrap=options.wrap, **common)
+    return Synthesize(size=_size(options, "size", source), wrap=options.wrap, **common)
+
+
+def _size(options: Any, by: str, source: Source) -> Size | None:
+    """What a size is given by says; None for the source's own."""
+    given = any(map(options.properties.is_property_set, ("width", "height")))
+    match getattr(options, by) if options.properties.is_property_set(by) or not given else "pixels":
+        case "source":
+            return None
+        case "factor":
+            return Size(*(round(options.factor * side) for side in source.image.size))
+    return Size(options.width, options.height)
 
 
 def register() -> None:

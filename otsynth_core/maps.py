@@ -114,8 +114,8 @@ class Map:
             return self._vectors(pixels)[..., :2]
         color, alpha = self._split(pixels)
         if self.linear:
-            color = np.sign(color) * np.log1p(np.abs(color) / max(float(np.abs(color).mean()), 1e-9))
-        if color.shape[2] == 3 and (color == color[..., :1]).all():
+            color = np.sign(color) * np.log1p(np.abs(color) / self._brightness)
+        if self._grey:
             color = color[..., :1]
         return color if self.opaque else np.concatenate([color * alpha, alpha], 2)
 
@@ -146,6 +146,18 @@ class Map:
             pixels = np.rint(pixels.clip(0, 1) * np.iinfo(self.image.dtype).max)
         return pixels.astype(self.image.dtype).reshape(*pixels.shape[:2], *self.image.shape[2:])
 
+    def pictured(self, planes: np.ndarray) -> np.ndarray:
+        """A quick look at planes of `compared`: uint8 (H, W, 3), as a screen shows them."""
+        if self.role == "normal":
+            z = np.sqrt(np.maximum(0, 1 - (planes**2).sum(2, keepdims=True)))
+            color = (np.concatenate([planes, z], 2) + 1) / 2
+        else:
+            color = planes if self.opaque else planes[..., :-1] / np.maximum(planes[..., -1:], FAINT)
+            if self.linear:
+                color = displayed(np.sign(color) * np.expm1(np.abs(color)) * self._brightness)
+        color = np.broadcast_to(color[..., : 3 if color.shape[2] > 2 else 1], (*color.shape[:2], 3))
+        return np.rint(255 * color.clip(0, 1)).astype(np.uint8)
+
     def vectors(self) -> np.ndarray:
         """The first three channels of a normal map, or two, from -1 to 1."""
         return self._vectors(self.pixels)
@@ -168,6 +180,24 @@ class Map:
             if self.channels >= 3 and abs(length - 1) > NOT_UNIT:
                 return f"its vectors are {length:.2f} long on average, not 1: is it a normal map?"
         return None
+
+    @property
+    def planes(self) -> int:
+        """How many planes are compared."""
+        if self.role == "normal":
+            return 2
+        return (1 if self._grey else self.channels - self.has_alpha) + (not self.opaque)
+
+    @cached_property
+    def _grey(self) -> bool:
+        """Whether three channels of colour tell no more than one."""
+        color, _ = self._split(self.image.reshape(*self.size, -1))
+        return color.shape[2] == 3 and bool((color == color[..., :1]).all())
+
+    @cached_property
+    def _brightness(self) -> float:
+        """Mean of linear colour."""
+        return max(float(np.abs(self._split(self.pixels)[0]).mean()), 1e-9)
 
     @cached_property
     def _signed(self) -> bool:
@@ -269,9 +299,20 @@ class MapSet:
                 parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
 
+    def pictured(self, planes: np.ndarray) -> np.ndarray | None:
+        """A quick look at planes of `compared`: the leading map's, uint8 (H, W, 3). None where that weighs nothing."""
+        if len(self.maps) > 1 and not self.weight(self.lead):
+            return None
+        return self.lead.pictured(planes[..., : self.lead.planes])
+
     def warnings(self) -> dict[str, str]:
         """What is odd about maps, by name."""
         return {name: words for name, one in self.maps.items() if (words := one.warning())}
+
+
+def displayed(linear: np.ndarray) -> np.ndarray:
+    """Linear light, 0 to 1, as sRGB encodes it (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
 
 
 def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -64,7 +64,8 @@ EFFORTS = {
 class Step:
     """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
 
-    A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`.
+    A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
+    it in the whole picture: top, left, bottom, right, in shares of the sides.
     """
 
     level: int  # 0 is the finest
@@ -73,6 +74,7 @@ class Step:
     rounds: int
     fraction: float
     preview: Callable[[], np.ndarray]
+    place: tuple[float, float, float, float] = (0, 0, 1, 1)
 
 
 @dataclass(frozen=True)

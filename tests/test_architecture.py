@@ -28,7 +28,7 @@ LAYERS = [
 """The core's modules, lowest first. A module imports from its own layer or lower ones."""
 
 TORCH = {"kernels.torch", "kernels.triton"}
-WITHOUT_BPY = {"jobs", "runtime"}
+WITHOUT_BPY = {"background", "jobs", "runtime"}
 
 
 def name(path: Path, root: Path) -> str:

@@ -19,8 +19,10 @@ temporaries stay small at any size; X itself is never held whole but at coarse l
 
 from __future__ import annotations
 
+import platform
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -182,6 +184,35 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"device is {device} but torch is not there ({reason}): install it or use cpu") from None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What can compute: the kernels' name, the device's, and how many bytes of memory it has free, if that is known."""
+
+    name: str
+    device: str
+    free: int | None
+
+
+def found() -> list[Found]:
+    """What computes here, that first which `auto` takes."""
+    there = []
+    with suppress(ImportError, OSError, InputError):
+        from .torch import described
+
+        there += [Found(*one) for one in described()]
+    return [*there, Found(load("cpu").name, platform.processor() or platform.machine(), _free())]
+
+
+def _free() -> int | None:
+    """Bytes of the computer's memory that nothing uses, where the system tells."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kib = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return None if kib is None else 1024 * int(kib)
 
 
 def ran_out(error: BaseException) -> bool:

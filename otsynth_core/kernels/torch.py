@@ -29,6 +29,16 @@ def choose(device: str) -> torch.device:
     return torch.device(device)
 
 
+def described() -> list[tuple[str, str, int | None]]:
+    """The GPUs that torch has: kernels' name, device's name, bytes that are free."""
+    there: list[tuple[str, str, int | None]] = []
+    if torch.cuda.is_available():
+        there.append(("cuda", torch.cuda.get_device_name(), torch.cuda.mem_get_info()[0]))
+    if torch.backends.mps.is_available():
+        there.append(("mps", "Apple", None))
+    return there
+
+
 class TorchKernels:
     """Implements `Kernels`; see there for what each operation means."""
 

@@ -160,7 +160,7 @@ class _Job:
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
         views = holes.views(e, Hole(image, work, source, within=not self.begin), transport.SIDE)
-        solution = yield from transport.solve(
+        solving = transport.solve(
             compute,
             e,
             (image.shape[0], image.shape[1]),
@@ -170,6 +170,7 @@ class _Job:
             period.found(e),
             views,
         )
+        solution = yield from mapped(solving, partial(self._placed, views, lead))
         for name in self.maps.maps:
             whole = images[name]
             size = whole.shape[0], whole.shape[1]
@@ -180,7 +181,18 @@ class _Job:
                 keep = keep & (cover(self.soft) >= WHITE)
             part[keep] = self._put_together(compute, solution, views[0], name, cover)[keep]
             whole[index] = part
-            yield solution.last
+            yield self._placed(views, lead, solution.last)
+
+    def _placed(self, views: list[View], lead: tuple[int, int], step: Step) -> Step:
+        """The Step, its picture where the level's window lies in the whole leading map."""
+        view = views[step.level]
+        one = self.maps.reduction * 2**step.level
+        top, left = (
+            start + one * first
+            for start, first in zip((self.crop.rows[0], self.crop.columns[0]), view.origin, strict=True)
+        )
+        height, width = (one * side for side in view.mask.shape)
+        return replace(step, place=(top / lead[0], left / lead[1], (top + height) / lead[0], (left + width) / lead[1]))
 
     def _put_together(
         self, compute: Kernels, solution: Solution, view: View, name: str, cover: Callable[[np.ndarray], np.ndarray]

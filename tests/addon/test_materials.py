@@ -287,7 +287,7 @@ def test_a_group_from_another_file_is_left_out(material: Scene) -> None:
 
 def test_without_a_material_there_are_no_results(scene: Scene) -> None:
     bpy.ops.object.delete()
-    assert list(nodes().results(bpy.context)) == []
+    assert list(nodes().results(nodes().trees(bpy.context))) == []
 
 
 def test_maps_of_another_proportion_are_refused_by_name(material: Scene) -> None:
@@ -354,6 +354,9 @@ def test_the_panel_draws(material: Scene) -> None:
     class Layout:
         def __getattr__(self, name: str) -> object:
             return lambda *_, **__: self
+
+        def panel(self, idname: str) -> tuple[Layout, Layout]:
+            return self, self
 
         def label(self, text: str, icon: str = "NONE") -> None:
             said.append(text)

@@ -117,10 +117,11 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "seed", "quality", "device", "whole", "use", "again", "udim", "store"}
-    assert set(properties.names(properties.ForTile)) == common | {"use_source_size", "method", "band"}
+    common = {"width", "height", "factor", "seed", "quality", "device", "whole", "use", "again", "udim", "store"}
+    common |= {"variations", "preview", "asset"}
+    assert set(properties.names(properties.ForTile)) == common | {"tile_size", "method", "band"}
     assert set(properties.names(properties.ForFill)) == common | {"mask_from", "mask", "invert", "margin", "fill_wrap"}
-    assert set(properties.names(properties.ForSynthesize)) == common | {"wrap"}
+    assert set(properties.names(properties.ForSynthesize)) == common | {"wrap", "size"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
 
 
@@ -193,9 +194,9 @@ def refusal(scene: Scene, **options: object) -> str:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"use_source_size": False, "width": 0, "height": 64}, "0x64"),
-        ({"use_source_size": False, "width": 64, "height": -3}, "64x-3"),
-        ({"use_source_size": False, "width": 64, "height": 16385}, "16384"),
+        ({"tile_size": "pixels", "width": 0, "height": 64}, "0x64"),
+        ({"tile_size": "pixels", "width": 64, "height": -3}, "64x-3"),
+        ({"tile_size": "pixels", "width": 64, "height": 16385}, "16384"),
         ({"seed": -1}, "seed is -1"),
     ],
 )
@@ -278,14 +279,17 @@ def program(scene: Scene, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTSYNTH_PYTHON", str(path))
 
 
-READY = 'print(json.dumps({"is": "ready", "protocol": 3, "device": "x"}), flush=True); sys.stdin.readline()'
+READY = 'print(json.dumps({"is": "ready", "protocol": 4}), flush=True); sys.stdin.readline()'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (f"{READY}\nos.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
+        (
+            f"{READY}\nos.kill(os.getpid(), signal.SIGKILL)",
+            "was killed, by the system or by someone. Nothing was changed. If memory",
+        ),
         ("sys.exit('No module named numpy')", "No module named numpy"),
         (f"{READY}\nprint('hello', flush=True)", "'hello\\n', which is no message"),
         (f"{READY}\nprint('[1]', flush=True)", "which is no message"),
@@ -318,7 +322,7 @@ def test_a_disk_that_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    assert "No space left on device" in refusal(scene)
+    assert "is full. Free some space" in refusal(scene)
 
 
 def test_a_python_that_is_not_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,348 @@
+"""A job between its first step and its last, a step a tick as in the window: whatever the user does meanwhile."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from .conftest import MODULE, Scene, bpy, picture, png, values
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"{MODULE}.{name}")
+
+
+class Options(SimpleNamespace):
+    """An operator's options, apart from an operator: Blender makes these only for its own calls."""
+
+    def __init__(self, **given: object) -> None:
+        kind = bpy.types.OTSYNTH_OT_tile
+        defaults = {name: bpy.ops.otsynth.tile.get_rna_type().properties[name].default for name in given_names(kind)}
+        super().__init__(**{**defaults, "device": "numpy", **given})
+        self.properties = SimpleNamespace(is_property_set=lambda name: name in given)
+
+
+def given_names(kind: type) -> list[str]:
+    return module("properties").names(module("properties").ForTile)
+
+
+def started(**given: object) -> Generator:
+    """A job as `invoke` starts it, a thread listening to the worker; it has read its input."""
+    synthesis = module("synthesis")
+    kind = synthesis.Kind("Make Seamless", "tile", "_tile")
+    work = synthesis.work(bpy.context, Options(**given), kind, module("background").aside)
+    next(work)
+    return work
+
+
+def finished(work: Generator) -> list[bpy.types.Image]:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def result(scene: Scene) -> np.ndarray:
+    """What a script gets."""
+    assert bpy.ops.otsynth.tile(device="numpy", seed=2) == {"FINISHED"}
+    node = next(n for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    pixels = values(node.image)
+    bpy.data.images.remove(node.image)
+    scene.tree.nodes.remove(node)
+    return pixels
+
+
+def made_node(scene: Scene, image: bpy.types.Image) -> bpy.types.Node:
+    return next(n for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.image == image)
+
+
+def rename(scene: Scene) -> None:
+    scene.node.image.name = "another"
+    bpy.data.materials[scene.material_name].name = scene.material_name = "Other"
+    scene.node.name = scene.node_name = "elsewhere"
+
+
+def select_another(scene: Scene) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.context.object.data.materials.append(bpy.data.materials.new("empty"))
+
+
+def another_active_node(scene: Scene) -> None:
+    scene.tree.nodes.active = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+
+
+def undo(scene: Scene) -> None:
+    bpy.ops.ed.undo_push(message="one")
+    scene.tree.nodes.new("ShaderNodeRGB")
+    bpy.ops.ed.undo_push(message="two")
+    bpy.ops.ed.undo()
+
+
+@pytest.mark.parametrize("meanwhile", [rename, select_another, another_active_node, undo])
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_the_result_arrives_whatever_was_done(scene: Scene, meanwhile: Callable[[Scene], None], when: str) -> None:
+    wanted = result(scene)
+    work = started(seed=2)
+    if when == "late":
+        while (update := next(work)) is None or update.fraction < 0.5:
+            pass
+    meanwhile(scene)
+    (image,) = finished(work)
+    np.testing.assert_array_equal(values(image), wanted)
+    new = made_node(scene, image)
+    assert new.location.x == scene.node.location.x
+    assert new.inputs["Vector"].links[0].from_socket == scene.node.inputs["Vector"].links[0].from_socket
+
+
+def test_a_source_that_is_deleted_has_its_result_all_the_same(scene: Scene) -> None:
+    wanted = result(scene)
+    work = started(seed=2)
+    bpy.data.images.remove(scene.node.image)
+    (image,) = finished(work)
+    np.testing.assert_array_equal(values(image), wanted)
+    assert made_node(scene, image)
+
+
+def test_without_the_node_the_image_is_kept(scene: Scene) -> None:
+    work = started()
+    scene.tree.nodes.remove(scene.node)
+    (image,) = finished(work)
+    assert image.use_fake_user
+    assert not [n for n in scene.tree.nodes if n.type == "TEX_IMAGE"]
+
+
+def test_without_the_material_the_image_is_kept(scene: Scene) -> None:
+    work = started(use=True)
+    bpy.data.materials.remove(bpy.data.materials[scene.material_name])
+    (image,) = finished(work)
+    assert image.use_fake_user
+
+
+def test_another_file_gets_no_strangers(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blender then calls `cancel`, which closes the work."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    work = started()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    work.close()
+    assert not [image for image in bpy.data.images if image.name.endswith("_tile")]
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_cancelled_it_leaves_no_trace(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    before = scene.state()
+    work = started(store="beside")
+    while next(work) is None:
+        pass
+    work.close()
+    assert scene.state() == before
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_use_the_result_is_of_the_material_that_was_meant(scene: Scene) -> None:
+    work = started(use=True)
+    select_another(scene)
+    (image,) = finished(work)
+    shader = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    assert shader.inputs["Base Color"].links[0].from_node.image == image
+
+
+def test_steps_are_told_in_words_and_pictures(scene: Scene) -> None:
+    scene.node.image = bpy.data.images.load(str(png(scene.folder / "large.png", picture(160, 150, 3))))
+    work = started(width=256, height=256)
+    updates = [update for update in work if update is not None]
+    assert updates[0].words == "level 1 of 4"
+    assert [update.fraction for update in updates] == sorted(update.fraction for update in updates)
+    assert [update.done for update in updates if update.done][-1] == "level 4 of 4 done"
+    assert any(update.preview is not None for update in updates)
+
+
+def test_the_preview_can_be_turned_off(scene: Scene) -> None:
+    assert all(update is None or update.preview is None for update in started(preview=False))
+
+
+def test_what_is_running_is_put_in_words() -> None:
+    running = module("running")
+    job = running.Running("Fill", iter(()), 0, (8, 8), 0.0)
+    assert str(job) == "Starting, 0%"
+    job.start = running.time.monotonic() - 10
+    job.take(running.Update(0.25, "level 2 of 5"))
+    assert str(job) == "level 2 of 5, 25%, 30 s left"
+    job.start -= 90
+    assert str(job) == "level 2 of 5, 25%, 5 min left"
+
+
+def test_a_second_job_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = module("running")
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), 0.0))
+    for verb in (bpy.ops.otsynth.tile, bpy.ops.otsynth.synthesize, bpy.ops.otsynth.fill):
+        assert not verb.poll()
+        with pytest.raises(RuntimeError, match="Fill is running: wait for it, or cancel it"):
+            verb()
+
+
+def test_cancel_is_for_a_job_that_runs(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = module("running")
+    with pytest.raises(RuntimeError, match="No job is running"):
+        bpy.ops.otsynth.cancel()
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), 0.0))
+    assert bpy.ops.otsynth.cancel() == {"FINISHED"}
+    assert running.current.cancelled
+
+
+def test_memory_is_released(scene: Scene) -> None:
+    jobs = module("jobs")
+    bpy.ops.otsynth.tile(device="numpy")
+    assert jobs.waits()
+    assert bpy.ops.otsynth.release() == {"FINISHED"}
+    assert not jobs.waits()
+    with pytest.raises(RuntimeError, match="nothing to release"):
+        bpy.ops.otsynth.release()
+
+
+def test_the_preference_says_how_long_a_worker_waits(scene: Scene) -> None:
+    preferences = bpy.context.preferences.addons[MODULE].preferences
+    preferences.idle = 0
+    try:
+        bpy.ops.otsynth.tile(device="numpy")
+        assert not module("jobs").waits()
+    finally:
+        preferences.idle = 60
+
+
+def variations(scene: Scene, number: int, **options: object) -> list[bpy.types.Image]:
+    assert bpy.ops.otsynth.tile(device="numpy", seed=4, variations=number, **options) == {"FINISHED"}
+    image = next(n.image for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    return module("variants").of(image)
+
+
+def test_variations_have_seeds_in_a_row_and_one_node(scene: Scene) -> None:
+    made = variations(scene, 3)
+    assert [json.loads(image["otsynth"])["seed"] for image in made] == [4, 5, 6]
+    textures = [n.image for n in scene.tree.nodes if n.type == "TEX_IMAGE"]
+    assert textures == [scene.node.image, made[0]]
+    pixels = [values(image) for image in made]
+    assert (pixels[0] != pixels[1]).any()
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene.folder / "test.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(scene.folder / "test.blend"))
+    assert all(image.name in bpy.data.images for image in bpy.data.images)
+    assert len([i for i in bpy.data.images if i.name.startswith("wall_tile")]) == 3
+
+
+def test_variations_are_stepped_through_and_one_is_kept(scene: Scene) -> None:
+    names = [image.name for image in variations(scene, 3)]
+    new = next(n.name for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    for by, shown in ((1, 1), (1, 2), (1, 0), (-1, 2), (-1, 1)):
+        assert bpy.ops.otsynth.variant(by=by) == {"FINISHED"}
+        assert scene.tree.nodes[new].image.name == scene.tree.nodes[new].label == names[shown]
+    assert bpy.ops.otsynth.keep() == {"FINISHED"}
+    assert scene.tree.nodes[new].image.name == names[1]
+    assert [image.name for image in bpy.data.images if image.name in names] == [names[1]]
+    assert not scene.tree.nodes[new].image.use_fake_user
+    with pytest.raises(RuntimeError, match="There are no variations"):
+        bpy.ops.otsynth.variant()
+
+
+def test_variations_of_a_material_go_in_step(scene: Scene) -> None:
+    rough = scene.tree.nodes.new("ShaderNodeTexImage")
+    rough.image = bpy.data.images.load(str(png(scene.folder / "rough.png", picture(40, 48, 1))))
+    shader = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    scene.tree.links.new(rough.outputs["Color"], shader.inputs["Roughness"])
+    assert bpy.ops.otsynth.tile(device="numpy", variations=2, whole=True) == {"FINISHED"}
+    bpy.ops.otsynth.variant()
+    shown = sorted(n.image.name for n in scene.tree.nodes if n.type == "TEX_IMAGE" and "otsynth_source" in n)
+    assert shown == ["rough_tile.001", "wall_tile.001"]
+    bpy.ops.otsynth.keep()
+    assert sorted(i.name for i in bpy.data.images if "_tile" in i.name) == shown
+
+
+@pytest.mark.parametrize("number", [0, -2])
+def test_no_variation_is_refused(scene: Scene, number: int) -> None:
+    with pytest.raises(RuntimeError, match=f"variations is {number}: one result at least"):
+        bpy.ops.otsynth.tile(device="numpy", variations=number)
+
+
+def test_variations_are_files_of_their_own(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy", variations=2, store="beside")
+    assert sorted(path.name for path in scene.folder.glob("wall_*.png")) == ["wall_tile.png", "wall_tile_2.png"]
+
+
+def test_a_result_is_an_asset_on_demand(scene: Scene) -> None:
+    assert variations(scene, 2, asset=True)[0].asset_data is not None
+    assert scene.node.image.asset_data is None
+
+
+def test_a_factor_is_of_the_sources_size(scene: Scene) -> None:
+    assert bpy.ops.otsynth.synthesize(size="factor", factor=1.5, device="numpy") == {"FINISHED"}
+    made = next(n.image for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    assert tuple(made.size) == (72, 60)
+    assert bpy.ops.otsynth.tile(tile_size="factor", factor=0.5, device="numpy") == {"FINISHED"}
+    assert (24, 20) in [tuple(n.image.size) for n in scene.tree.nodes if n.type == "TEX_IMAGE"]
+
+
+def test_dice_and_sizes(scene: Scene) -> None:
+    options = bpy.context.scene.otsynth
+    seeds = set()
+    for _ in range(4):
+        bpy.ops.otsynth.dice()
+        seeds.add(options.seed)
+    assert len(seeds) > 1
+    bpy.ops.otsynth.size(side=2048)
+    assert (options.width, options.height) == (2048, 2048)
+
+
+def test_presets_set_what_they_say_and_own_ones_can_be_added(scene: Scene) -> None:
+    found = {Path(path).stem: path for path in preset_files()}
+    assert set(found) >= {"ground", "bricks", "fabric", "wood", "noise-like"}
+    options = bpy.context.scene.otsynth
+    for path in found.values():
+        assert bpy.ops.script.execute_preset(filepath=path, menu_idname="OTSYNTH_PT_presets") == {"FINISHED"}
+    bpy.ops.script.execute_preset(filepath=found["bricks"], menu_idname="OTSYNTH_PT_presets")
+    assert options.quality == "high"
+    options.quality, options.margin = "draft", 7
+    assert bpy.ops.otsynth.preset(name="mine") == {"FINISHED"}
+    options.quality, options.margin = "normal", 0
+    mine = next(path for path in preset_files() if Path(path).stem == "mine")
+    bpy.ops.script.execute_preset(filepath=mine, menu_idname="OTSYNTH_PT_presets")
+    assert (options.quality, options.margin) == ("draft", 7)
+    assert bpy.ops.otsynth.preset(name="mine", remove_active=True) == {"FINISHED"}
+
+
+def preset_files() -> list[str]:
+    return [str(path) for folder in bpy.utils.preset_paths("otsynth") for path in Path(folder).glob("*.py")]
+
+
+def test_library_overrides_are_refused_in_words(scene: Scene) -> None:
+    library = scene.folder / "library.blend"
+    bpy.data.libraries.write(str(library), {bpy.data.materials[scene.material_name]})
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.materials = [scene.material_name]
+    override = wanted.materials[0].override_create()
+    bpy.context.object.data.materials[0] = override
+    override.node_tree.nodes.active = override.node_tree.nodes[scene.node_name]
+    nodes = len(override.node_tree.nodes)
+    with pytest.raises(RuntimeError, match="is a library override, which takes no new nodes: make it local"):
+        bpy.ops.otsynth.tile(device="numpy")
+    assert len(override.node_tree.nodes) == nodes
+
+
+def test_menus_have_the_operators(extension: ModuleType) -> None:
+    panels = module("panels")
+    for menu in ("NODE_MT_node", "IMAGE_MT_image"):
+        assert panels._in_menu in getattr(bpy.types, menu).draw._draw_funcs
+    extension.unregister()
+    try:
+        for menu in ("NODE_MT_node", "IMAGE_MT_image"):
+            assert panels._in_menu not in getattr(bpy.types, menu).draw._draw_funcs
+    finally:
+        extension.register()
