@@ -36,7 +36,7 @@ def staged() -> Iterator[tuple[str, Path]]:
     """What goes into the zip: name there, file here. The add-on at the root, the core inside it, the licence."""
     for folder, prefix in ((ROOT / "blender_addon", ""), (ROOT / "otsynth_core", "otsynth_core/")):
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".toml"):
+            if path.suffix in (".py", ".toml", ".txt"):
                 yield prefix + path.relative_to(folder).as_posix(), path
     yield "LICENSE", ROOT / "LICENSE"
 

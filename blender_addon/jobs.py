@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import queue
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 
+from . import processes
 from .otsynth_core.maps import Map
 from .otsynth_core.spec import PROTOCOL, InputError, Request, to_json
 
@@ -43,12 +43,8 @@ _LOGGED = 400
 _ANOTHER = "Choose another Python in the add-on's preferences"
 
 
-class JobError(Exception):
+class JobError(processes.Failure):
     """The worker could not do the job; `log` is what it wrote to its error stream."""
-
-    def __init__(self, message: str, hint: str = "", log: str = "") -> None:
-        super().__init__(f"{message}. {hint}".rstrip(". ") + ".")
-        self.log = log
 
 
 class _Left(JobError):
@@ -211,8 +207,6 @@ class _Worker:
     def __post_init__(self) -> None:
         idle = self.python.idle or _GREETING_SECONDS  # without any, it is sent away after its job
         command = [*self.python.command, "-X", "utf8", "-B", "-c", _START, _PLACE, str(idle)]
-        # Windows would open a console
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         pipe = subprocess.PIPE
         try:
             self.process = subprocess.Popen(
@@ -224,8 +218,7 @@ class _Worker:
                 env=dict(self.python.environment),
                 encoding="utf-8",
                 errors="replace",
-                creationflags=flags,
-                start_new_session=True,  # Ctrl-C in a terminal is for Blender, which then ends the worker
+                **processes.APART,
             )
         except OSError as error:
             raise JobError(f'Python "{command[0]}" cannot be started ({error.strerror})', _ANOTHER) from error
@@ -293,11 +286,7 @@ class _Worker:
 
     def end(self) -> None:
         """It has answered or must not: either way there is nothing left to wait for."""
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # and what it started
-        self.process.kill()
-        self.process.wait()
+        processes.end(self.process)
         for listener in self._listeners:  # each closes its pipe
             listener.join(1)
         with contextlib.suppress(OSError):  # a message that the dead worker did not take is still in the buffer

@@ -25,8 +25,8 @@ class _Synthesis(Job):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if running.current is not None:
-            cls.poll_message_set(f"{running.current.title} is running: wait for it, or cancel it")  # type: ignore[attr-defined]
+        if busy := running.busy():
+            cls.poll_message_set(busy)  # type: ignore[attr-defined]
             return False
         try:
             nodes.sources(context, whole=False)

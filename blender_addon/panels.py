@@ -28,7 +28,7 @@ class _Panel:
         layout.use_property_split = True
         layout.use_property_decorate = False
         if running.current is not None:
-            _running(layout, running.current)
+            running.draw(layout, running.current)
         _sources(layout, context, options)
         _variations(layout, context)
         for part in _PARTS:
@@ -36,12 +36,6 @@ class _Panel:
             header.label(text=_PARTS[part])
             if body is not None:
                 part(body, options)
-
-
-def _running(layout: Any, job: running.Running) -> None:
-    row = layout.row(align=True)
-    row.progress(factor=job.fraction, text=f"{job.title}: {job}")
-    row.operator(running.OTSYNTH_OT_cancel.bl_idname, text="", icon="X")
 
 
 def _sources(layout: Any, context: bpy.types.Context, options: Any) -> None:

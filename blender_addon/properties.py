@@ -9,7 +9,6 @@ from typing import Any
 
 import bpy
 
-from . import jobs, runtime
 from .nodes import LEFT_OUT, Source
 from .otsynth_core.roles import ROLES
 from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Request, Size, Synthesize, Tile
@@ -185,39 +184,6 @@ class OTSYNTH_PG_options(ForTile, ForSynthesize, ForFill, bpy.types.PropertyGrou
     """What the panel keeps in the scene."""
 
 
-class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
-    """What belongs to this computer."""
-
-    bl_idname = __package__
-
-    python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Python",
-        description="Python that computes, for example one with PyTorch; empty: the runtime, or Blender's own",
-        subtype="FILE_PATH",
-    )
-    idle: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Keep the Worker",
-        description="Seconds for which the worker waits for another job, with what it holds of memory; 0: not at all",
-        default=60,
-        min=0,
-        soft_max=3600,
-    )
-
-    def chosen(self) -> jobs.Python:
-        """Which Python computes."""
-        return jobs.Python(tuple(runtime.command(self.python)), runtime.environment(), float(self.idle))
-
-    def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop(self, "python")
-        row = self.layout.row()
-        row.prop(self, "idle")
-        row.operator("otsynth.release")
-
-
-def preferences(context: bpy.types.Context) -> OTSYNTH_AP_preferences:
-    return context.preferences.addons[__package__].preferences
-
-
 def names(kind: type) -> list[str]:
     """The properties that an operator's options consist of."""
     return [name for cls in kind.__mro__ if cls is not object for name in inspect.get_annotations(cls)]
@@ -254,7 +220,6 @@ def _size(options: Any, by: str, source: Source) -> Size | None:
 
 def register() -> None:
     bpy.utils.register_class(OTSYNTH_PG_options)
-    bpy.utils.register_class(OTSYNTH_AP_preferences)
     bpy.types.Scene.otsynth = bpy.props.PointerProperty(type=OTSYNTH_PG_options)
     bpy.types.Image.otsynth_role = bpy.props.EnumProperty(
         name="Role",
@@ -267,5 +232,4 @@ def register() -> None:
 def unregister() -> None:
     del bpy.types.Image.otsynth_role
     del bpy.types.Scene.otsynth
-    bpy.utils.unregister_class(OTSYNTH_AP_preferences)
     bpy.utils.unregister_class(OTSYNTH_PG_options)

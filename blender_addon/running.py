@@ -10,8 +10,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
@@ -19,9 +20,11 @@ import numpy as np
 from . import jobs
 from .background import aside
 from .otsynth_core.spec import InputError
+from .processes import Failure
 
 _TICK = 0.1
 """Seconds between two looks at what the worker said."""
+_SHOWN_IN = ("NODE_EDITOR", "IMAGE_EDITOR", "PREFERENCES")
 _SURE = 0.05
 """Share of a job after which the time that is left can be told."""
 
@@ -39,6 +42,9 @@ class Update:
     preview: np.ndarray | None = None
     place: tuple[float, ...] = (0, 0, 1, 1)
 
+
+Told = TypeVar("Told")
+Made = TypeVar("Made")
 
 Aside = Callable[[Generator[Any, None, Any]], Generator[Any, None, Any]]
 """How what the worker does is waited for: in a thread while Blender draws, or here."""
@@ -81,6 +87,31 @@ class Running:
 
 current: Running | None = None
 """The job that runs, if one does."""
+
+
+def busy() -> str:
+    """Why another job cannot begin now; empty if it can."""
+    return f"{current.title} is running: wait for it, or cancel it" if current is not None else ""
+
+
+def draw(layout: Any, job: Running) -> None:
+    """How far a job is, and a button that ends it."""
+    row = layout.row(align=True)
+    row.progress(factor=job.fraction, text=f"{job.title}: {job}")
+    row.operator(OTSYNTH_OT_cancel.bl_idname, text="", icon="X")
+
+
+def mapped(
+    work: Generator[Told | None, None, Made], update: Callable[[Told], Update]
+) -> Generator[Update | None, None, Made]:
+    """Work that tells of its steps, told as Updates."""
+    with closing(work):
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                return end.value
+            yield None if step is None else update(step)
 
 
 class Job:
@@ -128,8 +159,10 @@ class Job:
             return end
         image, size = self.of(context)
         current = Running(self.bl_label, self._work, image, size, time.monotonic())
-        self._timer = context.window_manager.event_timer_add(_TICK, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        main = context.window_manager.windows[0]  # the preferences' own may be closed meanwhile
+        self._timer = context.window_manager.event_timer_add(_TICK, window=main)
+        with context.temp_override(window=main):
+            context.window_manager.modal_handler_add(self)
         self._announce()
         return {"RUNNING_MODAL"}
 
@@ -173,7 +206,7 @@ class Job:
         for window in bpy.context.window_manager.windows:
             window.workspace.status_text_set(words)
             for area in window.screen.areas:
-                if area.type in ("NODE_EDITOR", "IMAGE_EDITOR"):
+                if area.type in _SHOWN_IN:
                     area.tag_redraw()
 
     def _advanced(self: Any) -> tuple[Update | None, set[str]]:
@@ -185,7 +218,7 @@ class Job:
             return None, {"FINISHED"}
         except InputError as error:
             self.report({"ERROR"}, str(error))
-        except jobs.JobError as error:
+        except Failure as error:
             sys.stderr.write(error.log)
             self.report({"ERROR"}, str(error))
         except MemoryError as error:

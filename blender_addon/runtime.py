@@ -1,26 +1,45 @@
-"""Which Python computes: one that the user chose, else Blender's own with its NumPy."""
+"""Which Python computes: one that the user chose, else the managed runtime, else Blender's own with its NumPy."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from . import managed
+from .processes import environment as environment
 
 VARIABLE = "OTSYNTH_PYTHON"
-_BLENDERS = ("OCIO", "PYTHONHOME", "PYTHONIOENCODING")
 
 
-def command(preferred: str) -> list[str]:
-    """How to start the Python that computes: the environment variable's, else the preference's, else Blender's own.
+@dataclass(frozen=True)
+class Provider:
+    """Who computes: how to start its Python, and its name for the screen."""
 
-    Blender's own is kept apart from the user's packages, which may hold another NumPy, as Blender itself does.
+    kind: Literal["chosen", "managed", "own"]
+    command: list[str]
+    words: str
+
+
+def provider(preferred: str, place: Path | None = None) -> Provider:
+    """The environment variable's Python, else the preference's, else the one managed in a place, else Blender's own.
+
+    The managed one is taken when outdated as well: an update of the extension shall not take the GPU away. It and
+    Blender's own are kept apart from the user's packages, which may hold another NumPy, as Blender itself is.
     """
-    chosen = os.environ.get(VARIABLE) or preferred
-    if not chosen:
-        return [sys.executable, "-I"]
-    chosen = os.path.expanduser(chosen.strip())
-    return [os.path.abspath(chosen) if os.path.dirname(chosen) else chosen]
+    if chosen := os.environ.get(VARIABLE) or preferred:
+        chosen = os.path.expanduser(chosen.strip())
+        path = os.path.abspath(chosen) if os.path.dirname(chosen) else chosen
+        return Provider("chosen", [path], path)
+    if place is not None:
+        state = managed.state(place)
+        if state.python:
+            return Provider("managed", [str(state.python), "-I"], state.words)
+    return Provider("own", [sys.executable, "-I"], "Blender's own Python with NumPy")
 
 
-def environment() -> dict[str, str]:
-    """This process's environment without what is meant for Blender alone."""
-    return {name: value for name, value in os.environ.items() if name not in _BLENDERS}
+def command(preferred: str, place: Path | None = None) -> list[str]:
+    """How to start the Python that computes, as `provider` finds it."""
+    return provider(preferred, place).command

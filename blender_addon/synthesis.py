@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import jobs, masks, nodes, pixels, properties, variants
+from . import jobs, masks, nodes, pixels, preferences, properties, running, variants
 from .nodes import Source, Trace
 from .otsynth_core.spec import MAX_SEED, Fill, InputError
 from .pixels import Picture
@@ -80,7 +79,7 @@ def work(
         for n, (source, like) in enumerate(zip(sources, likes, strict=True))
     ]
     owner = nodes.owner(context)
-    python = properties.preferences(context).chosen()
+    python = preferences.of(context).chosen()
     made: list[dict[int | None, jobs.Outcome]] = [{} for _ in requests]
     numbers = tiles if options.udim == "each" else [first]
     for i, number in enumerate(numbers):
@@ -92,30 +91,23 @@ def work(
         for n, asked in enumerate(requests):
             steps = jobs.run(python, asked, maps, mask, preview=options.preview)
             done, total = i * len(requests) + n, len(numbers) * len(requests)
-            made[n][number] = yield from _updates(wait(steps), done, total)
+            made[n][number] = yield from running.mapped(wait(steps), _Words(done, total))
     return _placed(ones, tiles, made, kind, options, owner)
 
 
-def _updates(
-    steps: Generator[jobs.Step | None, None, jobs.Outcome], done: int, total: int
-) -> Generator[Update | None, None, jobs.Outcome]:
-    """The worker's steps on one of several requests, in words."""
-    told = None
-    which = f"result {done + 1} of {total}, " if total > 1 else ""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                return end.value
-            if step is None:
-                yield None
-                continue
-            words = f"{which}level {step.levels - step.level} of {step.levels}"
-            new = words if step.round == step.rounds and words != told else None
-            told = new or told
-            fraction = (done + step.fraction) / total
-            yield Update(fraction, words, new and f"{new} done", step.preview, step.place)
+class _Words:
+    """The worker's steps on one of several requests as Updates."""
+
+    def __init__(self, done: int, total: int) -> None:
+        self.done, self.total, self.last = done, total, ""
+
+    def __call__(self, step: jobs.Step) -> Update:
+        which = f"result {self.done + 1} of {self.total}, " if self.total > 1 else ""
+        words = f"{which}level {step.levels - step.level} of {step.levels}"
+        new = words if step.round == step.rounds and words != self.last else None
+        self.last = new or self.last
+        fraction = (self.done + step.fraction) / self.total
+        return Update(fraction, words, new and f"{new} done", step.preview, step.place)
 
 
 def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:

@@ -28,7 +28,7 @@ LAYERS = [
 """The core's modules, lowest first. A module imports from its own layer or lower ones."""
 
 TORCH = {"kernels.torch", "kernels.triton"}
-WITHOUT_BPY = {"background", "jobs", "runtime"}
+WITHOUT_BPY = {"background", "jobs", "kinds", "managed", "processes", "runtime", "troubles"}
 
 
 def name(path: Path, root: Path) -> str:
@@ -104,3 +104,20 @@ def test_the_version_stands_in_the_manifest_alone() -> None:
     assert found["version"] == version
     sources = [*modules(CORE).values(), *modules(ADDON).values(), ROOT / "build.py"]
     assert not [path for path in sources if f'"{version}"' in path.read_text()]
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """The version of each package of a list; of several the last one's."""
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", path.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted((ADDON / "requirements").glob("*.txt")), ids=lambda path: path.stem)
+def test_what_is_installed_for_users_is_pinned_by_hashes_and_is_what_the_tests_run(path: Path) -> None:
+    text = path.read_text()
+    entries = re.split(r"\n(?=[a-z])", text)[1:]
+    assert entries
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"://|/tmp|--(index|extra|find)", text)  # whose index it comes from is the user's affair
+    tests = pinned(ROOT / "tests" / "requirements.txt")
+    for package in {"numba", "threadpoolctl", "torch", "triton", "uv"} & set(pinned(path)):
+        assert pinned(path)[package] == tests[package]

@@ -6,6 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 folder=${1:-.venv-versions}
 failed=0
+uv=$(grep '^uv==' tests/requirements.txt)
 while read -r version python numpy; do
     if ! command -v "$python" >/dev/null || ! "$python" -c '' 2>/dev/null; then
         echo "== bpy $version: left out, there is no $python"
@@ -14,7 +15,7 @@ while read -r version python numpy; do
     venv=$folder/$version
     if [ ! -f "$venv/installed" ]; then
         "$python" -m venv --clear "$venv" &&
-            "$venv/bin/python" -m pip install --quiet --no-compile "bpy==$version" "numpy$numpy" pytest &&
+            "$venv/bin/python" -m pip install --quiet --no-compile "bpy==$version" "numpy$numpy" pytest "$uv" &&
             touch "$venv/installed" || { failed=1; continue; }
     fi
     echo "== bpy $version"

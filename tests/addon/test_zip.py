@@ -35,4 +35,5 @@ def test_it_holds_the_addon_the_core_and_the_licence() -> None:
     with zipfile.ZipFile(build.build()) as bundle:
         names = set(bundle.namelist())
     assert {"__init__.py", "blender_manifest.toml", "LICENSE", "jobs.py", "otsynth_core/worker.py"} <= names
+    assert {f"requirements/{name}.txt" for name in ("cpu", "cuda", "mps", "uv")} <= names
     assert not [name for name in names if "test" in name or "__pycache__" in name or name.startswith("/")]
