@@ -3,9 +3,9 @@
 What registers is listed once, here, and undone in reverse.
 """
 
-from . import operators, panels, preferences, preset, preview, properties, running
+from . import operators, panels, preferences, preset, preview, properties, running, translations
 
-_PARTS = (properties, running, preferences, preview, operators, preset, panels)
+_PARTS = (translations, properties, running, preferences, preview, operators, preset, panels)
 
 
 def register() -> None:

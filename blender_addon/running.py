@@ -24,7 +24,9 @@ from .processes import Failure
 
 _TICK = 0.1
 """Seconds between two looks at what the worker said."""
-_SHOWN_IN = ("NODE_EDITOR", "IMAGE_EDITOR", "PREFERENCES")
+_SHOWN_IN = {("NODE_EDITOR", "UI"), ("IMAGE_EDITOR", "UI"), ("PREFERENCES", "WINDOW")}
+_PICTURED_IN = {("IMAGE_EDITOR", "WINDOW")}
+"""Kinds of area and of its regions."""
 _SURE = 0.05
 """Share of a job after which the time that is left can be told."""
 
@@ -175,7 +177,7 @@ class Job:
             return self._left(context, {"CANCELLED"})
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        news = False
+        news, picture = False, current.preview
         while True:
             update, end = self._advanced()
             if end:
@@ -185,7 +187,7 @@ class Job:
             current.take(update)
             news = True
         if news:
-            self._announce()
+            self._announce(current.preview is not picture)
         return {"PASS_THROUGH"}
 
     def cancel(self: Any, context: bpy.types.Context) -> None:
@@ -200,14 +202,15 @@ class Job:
         self._announce()
         return end
 
-    def _announce(self: Any) -> None:
-        """In every status bar, panel and picture that shows it."""
+    def _announce(self: Any, pictured: bool = True) -> None:
+        """In every status bar and panel, and in the pictures, if these are others now."""
         words = None if current is None else f"{current.title}: {current}    Esc: cancel"
         for window in bpy.context.window_manager.windows:
             window.workspace.status_text_set(words)
             for area in window.screen.areas:
-                if area.type in _SHOWN_IN:
-                    area.tag_redraw()
+                for region in area.regions:
+                    if (area.type, region.type) in _SHOWN_IN | (_PICTURED_IN if pictured else set()):
+                        region.tag_redraw()
 
     def _advanced(self: Any) -> tuple[Update | None, set[str]]:
         """A step further: what is new, and how the operator ends if it does. Every error becomes words."""

@@ -346,3 +346,14 @@ def test_menus_have_the_operators(extension: ModuleType) -> None:
             assert panels._in_menu not in getattr(bpy.types, menu).draw._draw_funcs
     finally:
         extension.register()
+
+
+def test_every_translated_label_is_one_that_is_shown(extension: ModuleType) -> None:
+    """Blender's module brings no languages, so that it can only be seen that the table would be asked."""
+    sources = {path.name: path.read_text() for path in Path(extension.__file__).parent.glob("*.py")}
+    shown = "".join(text for name, text in sources.items() if name != "translations.py")
+    made = {"Seed", "Band", "Quality", "Device", "Method", "Wrap"}  # of the names of fields
+    for (context, said), german in module("translations").TABLES["de_DE"].items():
+        assert f'"{said}"' in shown or said in made, said
+        assert context in ("*", "Operator")
+        assert german != said
