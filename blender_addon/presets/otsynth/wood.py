@@ -2,6 +2,6 @@ import bpy
 
 options = bpy.context.scene.otsynth
 options.quality = "high"
-options.method = "heal"
-options.band = 0
+options.method = "resynthesize"
+options.tile_size = "source"
 options.wrap = "both"
