@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 sys.path.insert(0, str(ROOT))
 
+collect_ignore = ["gui"]  # run by gui/run.sh, inside a system with a screen
+
 
 def pytest_configure() -> None:
     """Ctrl-C does what it does in a terminal: a shell that starts the tests in the background has it ignored."""
