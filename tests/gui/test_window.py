@@ -50,12 +50,14 @@ def shader_editor(window: Window, wall: Path) -> str:
 def show_all(window: Window) -> None:
     """All nodes, left of the sidebar."""
     window.run(
-        "import math\n"
-        "area, width = bpy.context.area, bpy.context.region.width\n"
-        "covered = next(r.width for r in area.regions if r.type == 'UI')\n"
+        "region = bpy.context.region\n"
+        "covered = next(r.width for r in bpy.context.area.regions if r.type == 'UI')\n"
+        "seen = lambda right: region.view2d.region_to_view(right, 0)[0] - region.view2d.region_to_view(0, 0)[0]\n"
         "bpy.ops.node.view_all()\n"
-        "for _ in range(round(math.log(width / (width - covered), 1.25))):\n"
-        "    bpy.ops.view2d.zoom_out()\n"
+        "all = seen(region.width)\n"
+        "for _ in range(20):\n"
+        "    if seen(region.width - covered) < all:\n"
+        "        bpy.ops.view2d.zoom_out()\n"
         "bpy.ops.view2d.pan(deltax=covered // 2)",
         NODES,
     )
@@ -97,7 +99,7 @@ def test_fill_makes_anew_what_was_painted_and_nothing_else(window: Window, wall:
         "area = max(window.screen.areas, key=lambda a: a.width * a.height)\n"
         "with bpy.context.temp_override(area=area, region=area.regions[-1]):\n"
         "    bpy.ops.screen.area_split(direction='VERTICAL', factor=0.4)\n"
-        "min((a for a in window.screen.areas if a.type == 'VIEW_3D'), key=lambda a: a.x).ui_type = 'IMAGE_EDITOR'"
+        "min((a for a in window.screen.areas if a.type == 'VIEW_3D'), key=lambda a: a.width).ui_type = 'IMAGE_EDITOR'"
     )
     source = shader_editor(window, wall)
     window.click(*window.find("otsynth.mask"))
@@ -115,7 +117,7 @@ def test_fill_makes_anew_what_was_painted_and_nothing_else(window: Window, wall:
     window.wait(RESULTS, 120)
     [filled] = results(window)
     show_all(window)
-    window.run(f"area.spaces.active.image = bpy.data.images[{filled!r}]", IMAGES)
+    window.run(f"area.spaces.active.image = bpy.data.images[{filled!r}]\narea.spaces.active.ui_mode = 'VIEW'", IMAGES)
     window.screenshot(out / "filled.png")
     before, after = window.pixels(source), window.pixels(filled)
     painted = (window.pixels(mask) != before).any(2)
