@@ -31,9 +31,12 @@ class Screen:
         raw = subprocess.run(["convert", "xwd:-", "-depth", "8", "rgb:-"], input=shot, capture_output=True, check=True)
         return np.frombuffer(raw.stdout, np.uint8).reshape(SIZE[1], SIZE[0], 3)
 
-    def xdotool(self, *words: object) -> None:
-        """Real events, as from a mouse and a keyboard."""
-        subprocess.run(["xdotool", *map(str, words)], env=self.environment, check=True, timeout=20)
+    def xdotool(self, *words: object) -> str:
+        """Real events, as from a mouse and a keyboard; what it prints."""
+        command = ["xdotool", *map(str, words)]
+        return subprocess.run(
+            command, env=self.environment, check=True, timeout=20, capture_output=True, text=True
+        ).stdout
 
     def close(self) -> None:
         self._server.kill()

@@ -35,7 +35,7 @@ answer = image.name
 """
 
 TREE = "bpy.data.materials['Wall'].node_tree"
-RESULTS = f"[n.image.name for n in {TREE}.nodes if n.type == 'TEX_IMAGE' and 'otsynth' in n.image]"
+RESULTS = f"[n.image.name for n in {TREE}.nodes if n.type == 'TEX_IMAGE' and 'otsynth' in (n.image or ())]"
 """Images that were made, as the nodes hold them: there once a result is."""
 
 

@@ -153,6 +153,12 @@ class Window:
     def move(self, x: float, y: float) -> None:
         self._screen.xdotool("mousemove", round(x), round(y))
 
+    def resize(self, width: int, height: int) -> None:
+        """Makes Blender's window smaller than the screen, or as large again."""
+        name = self._screen.xdotool("search", "--onlyvisible", "--class", "blender").split()[0]
+        self._screen.xdotool("windowsize", "--sync", name, width, height)
+        self.settle(20)
+
     def click(self, x: float, y: float, button: str = "left") -> None:
         self.move(x - 3, y)  # Blender takes notice of a button when the mouse moves on it
         self.move(x, y)
@@ -278,7 +284,8 @@ class Window:
     def left(self) -> bool:
         """Whether a process that Blender started has outlived it. Asked after `close`."""
         try:
-            os.waitpid(-1, os.WNOHANG)
+            while os.waitpid(-1, os.WNOHANG)[0]:  # one that has ended
+                pass
         except ChildProcessError:  # there is none
             return False
         return True
