@@ -13,13 +13,12 @@ import queue
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,16 +29,23 @@ from .otsynth_core.spec import PROTOCOL, InputError, Request, to_json
 Made = TypeVar("Made")
 
 _PLACE = str(Path(__file__).parent)
-_START = (  # behind what draws, and without the folder that it is started in, where anything may lie
-    "import os, sys; hasattr(os, 'nice') and os.nice(5)\n"
-    "sys.path[:] = [sys.argv[1], *filter(None, sys.path)]\n"
-    "from otsynth_core import worker; del sys.path[0]; worker.serve(float(sys.argv[2]))"
-)
+_START = """
+import os, sys
+answers = os.dup(1)
+os.dup2(2, 1)  # whatever libraries print is no message
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]  # not the folder that it is started in, where anything may lie
+from otsynth_core import worker
+del sys.path[0]
+hasattr(os, "nice") and os.nice(5)  # behind what draws
+worker.serve(answers, float(sys.argv[2]))
+"""
 _GREETING_SECONDS = 60
 _PATIENCE = 0.1
 """Seconds after which a generator yields, if there is nothing new: how soon it notices that it is closed."""
 _LOGGED = 400
 """Lines of a worker's log that are kept."""
+_WORDS = 300
+"""Characters of a log's last line that are told."""
 _ANOTHER = "Choose another Python in the add-on's preferences"
 
 
@@ -53,11 +59,15 @@ class _Left(JobError):
 
 @dataclass(frozen=True)
 class Python:
-    """Which Python computes: the start of its command line, its environment, how many seconds it waits for more."""
+    """Which Python computes: the start of its command line, its environment, how many seconds it waits for more.
+
+    folder: where the files that are exchanged go, each job's into one of its own.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     idle: float
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ def run(
     To cancel is to close the generator. mask: of what a fill fills. preview: whether Steps bring pictures.
     Raises InputError where the worker refuses the input, JobError where it fails.
     """
-    with _full_disk(tempfile.gettempdir()), _folder() as folder:
+    with _full_disk(python.folder), _folder(python.folder) as folder:
         told = [
             {"name": name, "file": f"{folder}/{n}.npy", "role": one.role, "linear": one.linear}
             | {"associated": one.associated, "result": f"{folder}/{n}_made.npy"}
@@ -104,47 +114,45 @@ def run(
             np.save(hole, mask, allow_pickle=False)
         asked = {"do": "run", "request": to_json(request), "maps": told, "mask": hole}
 
-        def answer(worker: _Worker, message: dict[str, Any]) -> Outcome:
+        def outcome(message: dict[str, Any]) -> Outcome:
             return _outcome(told, maps, message["report"])
 
-        return (yield from _asked(python, {**asked, "folder": folder, "preview": preview}, answer))
+        return (yield from _asked(python, {**asked, "folder": folder, "preview": preview}, outcome))
 
 
 def look(python: Python) -> Generator[Step | None, None, dict[str, Any]]:
     """What the worker finds where it computes, see `otsynth_core/worker.py`; yields None while it looks."""
-    return (yield from _asked(python, {"do": "look"}, lambda worker, message: message))
+    return (yield from _asked(python, {"do": "look"}, lambda message: message))
 
 
 def _asked(
-    python: Python, message: dict[str, Any], answer: Callable[[_Worker, dict[str, Any]], Made]
+    python: Python, message: dict[str, Any], meant: Callable[[dict[str, Any]], Made]
 ) -> Generator[Step | None, None, Made]:
-    """Asks the worker that waits, or a new one, and makes of its last message what it means."""
+    """Asks the worker that waits, or a new one; returns what its last message means. Only one that is well is kept."""
     worker = _taken(python)
     try:
+        first = None
         if worker is not None:
             try:
-                worker.ask(message)
-                first = yield from worker.heard()
+                first = yield from worker.answer(message)
             except _Left:  # it had waited long enough just then
                 worker.end()
-                worker = None
-        if worker is None:
+        if first is None:
             worker = _Worker(python)
             yield from worker.greeted()
-            worker.ask(message)
-            first = yield from worker.heard()
+            first = yield from worker.answer(message)
+        assert worker is not None
         while first["is"] == "step":
             yield _step(first)
             first = yield from worker.heard()
-        if first["is"] == "error":
-            if first["code"] == "input":
-                raise InputError(first["message"])
+        refused = first["message"] if first["is"] == "error" and first["code"] == "input" else None
+        if first["is"] == "error" and refused is None:
             raise JobError(first["message"], first["hint"], worker.text())
-        made = answer(worker, first)
+        made = meant(first) if refused is None else None
     except (KeyError, ValueError, TypeError, OSError) as error:
         if worker is not None:
             worker.end()
-        if isinstance(error, InputError) or _is_full(error):
+        if _is_full(error):
             raise
         words = f"The worker's answer cannot be used ({type(error).__name__}: {error})"
         raise JobError(words, _ANOTHER, worker.text() if worker is not None else "") from error
@@ -152,8 +160,10 @@ def _asked(
         if worker is not None:
             worker.end()
         raise
-    _left(worker)
-    return made
+    _keep(worker)
+    if refused is not None:
+        raise InputError(refused)
+    return made  # type: ignore[return-value]
 
 
 def _outcome(told: list[dict[str, Any]], maps: Mapping[str, Map], report: dict[str, Any]) -> Outcome:
@@ -183,7 +193,9 @@ def _full_disk(where: str) -> Generator[None, None, None]:
             raise JobError(
                 f"The temporary folder {where} cannot be used ({error.strerror})", "Choose another"
             ) from error
-        hint = "Free some space, or choose another in Blender's preferences: File Paths > Temporary Files"
+        hint = (
+            "Free some space, or choose another in Preferences > File Paths > Temporary Files, and start Blender again"
+        )
         raise JobError(f"The temporary folder {where} is full", hint) from error
 
 
@@ -191,8 +203,8 @@ def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="otsynth-", ignore_cleanup_errors=True)
+def _folder(where: str) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="otsynth-", dir=where, ignore_cleanup_errors=True)
 
 
 @dataclass
@@ -225,11 +237,9 @@ class _Worker:
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self._listeners = [
-            threading.Thread(target=_lines, args=(self.process.stdout, self.said.put), daemon=True),
-            threading.Thread(target=_lines, args=(self.process.stderr, self._logged), daemon=True),
+            processes.listened(self.process.stdout, self.said.put),
+            processes.listened(self.process.stderr, self._logged),
         ]
-        for listener in self._listeners:
-            listener.start()
 
     def _logged(self, line: str | None) -> None:
         if line is not None:
@@ -245,11 +255,13 @@ class _Worker:
             words = f"The worker speaks protocol {ready.get('protocol')}, not {PROTOCOL}"
             raise JobError(words, "Reinstall the extension", self.text())
 
-    def ask(self, message: Mapping[str, Any]) -> None:
+    def answer(self, message: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
+        """Its first to what it is asked."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):  # it has died: the message that is not heard next says so, with its log
             self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
+        return (yield from self.heard())
 
     def heard(self, within: float | None = None) -> Generator[None, None, dict[str, Any]]:
         """The next message; yields while there is none. within: seconds that are waited for it, if not any number."""
@@ -281,7 +293,7 @@ class _Worker:
         if code == -signal.SIGTERM.value or (hasattr(signal, "SIGKILL") and code == -signal.SIGKILL.value):
             hint = "Nothing was changed. If memory ran out, choose a smaller size or close other programs"
             return JobError("The worker was killed, by the system or by someone", hint, text)
-        last = text.strip().splitlines()[-1] if text.strip() else "no reason given"
+        last = text.strip().splitlines()[-1][:_WORDS] if text.strip() else "no reason given"
         return JobError(f"The worker stopped with exit code {code}: {last}", f"Nothing was changed. {_ANOTHER}", text)
 
     def end(self) -> None:
@@ -293,35 +305,30 @@ class _Worker:
             self.process.stdin.close()  # type: ignore[union-attr]
 
 
-def _lines(pipe: IO[str], heard: Callable[[str | None], None]) -> None:
-    """Hands on every line of a pipe, and None at its end."""
-    with pipe:
-        for line in pipe:
-            heard(line)
-    heard(None)
-
-
 _waiting: list[_Worker] = []
-"""The worker that has done a job and may be asked again: none or one."""
+"""The worker that has done a job and may be asked again: none or one. Threads share it: to pop is to own."""
 
 
 def _taken(python: Python) -> _Worker | None:
     """The waiting worker, if it is of this Python and still there."""
-    while _waiting:
+    try:
         worker = _waiting.pop()
-        if worker.python == python and worker.process.poll() is None and worker.said.empty():
-            return worker
-        worker.end()
+    except IndexError:
+        return None
+    if worker.python == python and worker.process.poll() is None and worker.said.empty():
+        return worker
+    worker.end()
     return None
 
 
-def _left(worker: _Worker) -> None:
-    if not worker.python.idle:
-        worker.end()
-        return
+def _keep(worker: _Worker) -> None:
+    """Lets a worker wait, for as long as it does; another that waits is sent away."""
     release()
-    worker.log.clear()
-    _waiting.append(worker)
+    if worker.python.idle:
+        worker.log.clear()
+        _waiting.append(worker)
+    else:
+        worker.end()
 
 
 def waits() -> bool:
@@ -331,5 +338,5 @@ def waits() -> bool:
 
 def release() -> None:
     """Sends the waiting worker away."""
-    while _waiting:
+    with contextlib.suppress(IndexError):
         _waiting.pop().end()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from . import variants
 from .otsynth_core.roles import ROLES, guessed
 from .otsynth_core.spec import InputError
 
@@ -46,7 +47,7 @@ _RELIEF = {
     "VECTOR_DISPLACEMENT": {},
 }
 """What the inputs of these types of nodes are given. Every other passes for "other"."""
-_OWNERS = ("materials", "worlds", "lights")
+_OWNERS = ("materials", "worlds", "lights", "linestyles")
 _SPLITS = ("SEPARATE_COLOR", "SEPRGB", "SEPXYZ")
 
 
@@ -76,21 +77,24 @@ class Trace:
     @classmethod
     def of(cls, source: Source) -> Trace:
         numbers = {tree: number for number, tree in _trees().items()}
-        return cls(source.image.session_uid, tuple((numbers[tree], node.name) for tree, node in source.places))
+        places = ((numbers[tree], node.name) for tree, node in source.places if tree in numbers)
+        return cls(source.image.session_uid, tuple(places))
 
     def found(self) -> bpy.types.Image | None:
         """The image, if it is still there."""
         return next((image for image in bpy.data.images if image.session_uid == self.image), None)
 
     def nodes(self) -> Places:
-        """Those of the nodes that are still there, under another name as well if they show the image."""
-        trees, image, there = _trees(), self.found(), []
+        """Those of the nodes that are still there and show the image, or none; renamed ones as well."""
+        trees, image = _trees(), self.found()
+        there: list[tuple[bpy.types.NodeTree, bpy.types.Node]] = []
         for number, name in self.places:
             tree = trees.get(number)
             textures = [node for node in tree.nodes if node.type == "TEX_IMAGE"] if tree is not None else []
-            named = [node for node in textures if node.name == name]
-            showing = [node for node in textures if image is not None and node.image == image]
-            there += [(tree, node) for node in [*(n for n in named if n in showing), *showing, *named][:1]]
+            fitting = [node for node in textures if node.image == image and (tree, node) not in there]
+            fitting.sort(key=lambda node: node.name != name)
+            fitting = [node for node in fitting if image is not None or node.name == name]
+            there += [(tree, node) for node in fitting[:1]]
         return tuple(there)
 
 
@@ -235,7 +239,7 @@ class _Walk:
                     if passing.to_socket == out:
                         self.back(passing.from_socket, role, split, groups)
             elif node.type == "TEX_IMAGE":
-                node = _made_of(socket.id_data, node) or node
+                node = _made_of(node, _keyed(socket.id_data)) or node
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
                     alpha = out.name == "Alpha"
@@ -263,12 +267,20 @@ class _Walk:
                 self.back(socket, role, split, groups)
 
 
-def _made_of(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bpy.types.Node | None:
+def _keyed(tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
+    """The nodes that results were made of, by their keys."""
+    keyed: dict[str, bpy.types.Node] = {}
+    for node in tree.nodes:
+        if node.type == "TEX_IMAGE" and node.image and KEY in node:
+            keyed.setdefault(node[KEY], node)
+    return keyed
+
+
+def _made_of(node: bpy.types.Node, keyed: dict[str, bpy.types.Node]) -> bpy.types.Node | None:
     """The node that shows the source of the result that a node shows; of a result's result the first source."""
     found = None
-    for _ in tree.nodes:  # no more often, should someone have tied a knot
-        key = (found or node).get(MADE_OF)
-        old = next((n for n in tree.nodes if key and n.get(KEY) == key and n.type == "TEX_IMAGE" and n.image), None)
+    for _ in range(len(keyed) + 1):  # no more often, should someone have tied a knot
+        old = keyed.get((found or node).get(MADE_OF))
         if old is None:
             break
         found = old
@@ -301,13 +313,14 @@ def _feeding(
     return found
 
 
-def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | None) -> bool:
-    """A node with each image below its source's: same settings and vector. False where there is no node to go by.
+def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | None) -> Places:
+    """A node with each image below its source's: same settings and vector. Returns all new nodes.
 
     kind: of result, by which `replace` finds it. frame: label of a frame to put them into, in each tree; without one a
     node has the parent of its source.
     """
     trees: dict[bpy.types.NodeTree, list[tuple[bpy.types.Node, bpy.types.Image]]] = {}
+    placed: list[tuple[bpy.types.NodeTree, bpy.types.Node]] = []
     for places, image in made:
         for tree, node in places:
             trees.setdefault(tree, []).append((node, image))
@@ -319,8 +332,10 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
             down += _TITLE
             around = tree.nodes.new("NodeFrame")
             around.label = frame
+            placed.append((tree, around))
         for old, image in pairs:
             new = tree.nodes.new(old.bl_idname)
+            placed.append((tree, new))
             new.image = image
             for name in _KEPT:
                 setattr(new, name, getattr(old, name))
@@ -337,7 +352,7 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
                 tree.links.new(link.from_socket, new.inputs["Vector"])
             new.select = False
         tree.nodes.active = active
-    return bool(trees)
+    return tuple(placed)
 
 
 def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:
@@ -351,10 +366,7 @@ def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:
                 return False
             last.append((found[-1], image))
     for node, image in last:
-        before, node.image = node.image, image
-        node.label = image.name
-        if before is not None and not before.users:
-            bpy.data.images.remove(before)
+        variants.drop(variants.show(node, image))
     return bool(last)
 
 
@@ -407,8 +419,9 @@ def results(
 ) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
     """The nodes of some trees that show a result: tree, the source's node, the node."""
     for tree in among:
+        keyed = _keyed(tree)
         for node in tree.nodes:
-            old = _made_of(tree, node)
+            old = _made_of(node, keyed) if MADE_OF in node else None
             if old is not None:
                 yield tree, old, node
 

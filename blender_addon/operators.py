@@ -49,13 +49,14 @@ class _Synthesis(Job):
         return source.image.session_uid, tuple(size or source.image.size)
 
     def told(self: Any, images: list[bpy.types.Image]) -> None:
-        report = json.loads(images[0][synthesis.REPORT])
-        size, device, seconds = Size(*report["size"]), report["device"], report["seconds"]
+        reports = [json.loads(one[synthesis.REPORT]) for one in variants.of(images[0]) or images[:1]]
+        size, device = Size(*reports[0]["size"]), reports[0]["device"]
+        seconds = sum(report["seconds"] for report in reports)
         what = f'"{images[0].name}"' if len(images) == 1 else f"{len(images)} maps"
         if self.variations > 1:
             what += f" in {self.variations} variations"
         self.report({"INFO"}, f"Made {what}, {size} px on {device} in {seconds:.1f} s")
-        for warning in report.get("warnings", ()):
+        for warning in dict.fromkeys(warning for report in reports for warning in report["warnings"]):
             self.report({"WARNING"}, warning)
 
 
@@ -180,7 +181,7 @@ class OTSYNTH_OT_variant(_OfVariants, bpy.types.Operator):
 
 
 class OTSYNTH_OT_keep(_OfVariants, bpy.types.Operator):
-    """Keep the result that is shown and delete its other variations"""
+    """Keep the result that is shown and delete its other variations; files beside the source stay"""
 
     bl_idname = "otsynth.keep"
     bl_label = "Keep This Variation"

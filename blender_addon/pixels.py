@@ -12,7 +12,6 @@ import re
 import struct
 import tempfile
 import zlib
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -174,65 +173,89 @@ def stem(image: bpy.types.Image) -> str:
     return re.sub(r"[._](<UDIM>|<UVTILE>|[12]\d{3})$", "", name) if image.source == "TILED" else name
 
 
-def beside(image: bpy.types.Image, suffix: str, ending: str, taken: Collection[Path]) -> Path:
-    """A free name for a file next to the image's, with <UDIM> for a tile's number where the image has tiles.
+@dataclass(frozen=True)
+class Beside:
+    """Files next to a source's: what their names begin with, their ending, numbers of the tiles that they are of."""
 
-    taken: names that are given away already.
+    stem: Path
+    ending: str
+    tiles: tuple[int, ...]
 
-    Raises InputError if the image has no file or the folder is read-only.
-    """
+    def free(self) -> Path:
+        """A path where nothing is yet, with <UDIM> for a tile's number. Raises InputError where none can be had."""
+        ending = (".<UDIM>" if self.tiles else "") + self.ending
+        names = (Path(f"{self.stem}{n}{ending}") for n in ["", *(f"_{n}" for n in range(2, 1000))])
+        free = next((one for one in names if not any(file.exists() for file in self.files(one))), None)
+        if free is None:
+            raise InputError(f"{self.stem.parent}: has too many files {self.stem.name}; move some of them away")
+        try:
+            for file in self.files(free):
+                file.touch()
+                file.unlink()
+        except OSError as error:
+            words = f"{free}: cannot be written ({error.strerror}); store the result in the blend file"
+            raise InputError(words) from None
+        return free
+
+    def files(self, path: Path) -> list[Path]:
+        """Those that a path with <UDIM> stands for."""
+        return [Path(_numbered(str(path), number)) for number in self.tiles] or [path]
+
+    def remove(self, path: Path) -> None:
+        """Takes back what was written at a free path."""
+        for file in self.files(path):
+            file.unlink(missing_ok=True)
+
+
+def beside(image: bpy.types.Image, suffix: str, ending: str) -> Beside:
+    """Files next to the image's, the suffix behind its name. Raises InputError where none can be written."""
     tiles = numbers(image)
-    first = _numbered(bpy.path.abspath(image.filepath, library=image.library), tiles[0] if tiles else 0)
-    path = Path(first)
+    path = Path(_numbered(bpy.path.abspath(image.filepath, library=image.library), tiles[0] if tiles else 0))
     if not image.filepath or image.packed_file or not path.is_file():
         raise InputError(f'Image "{image.name}" is not in a file of its own: store the result in the blend file')
     name = re.sub(rf"[._]?{tiles[0]}$", "", path.stem) if tiles else path.stem
-    ending = (".<UDIM>" if tiles else "") + ending
-    names = (path.with_name(f"{name}{suffix}{n}{ending}") for n in ["", *(f"_{n}" for n in range(2, 1000))])
-    free = next((one for one in names if one not in taken and not any(f.exists() for f in _files(one, tiles))), None)
-    if free is None:
-        raise InputError(f"{path.parent}: has too many results of {path.name}; move some of them away")
-    try:
-        for file in _files(free, tiles):
-            file.touch()
-            file.unlink()
-    except OSError as error:
-        raise InputError(f"{free}: cannot be written ({error.strerror}); store the result in the blend file") from None
-    return free
+    found = Beside(path.with_name(name + suffix), ending, tuple(tiles))
+    found.free()
+    return found
 
 
-def _files(path: Path, tiles: list[int]) -> list[Path]:
-    return [Path(_numbered(str(path), number)) for number in tiles] or [path]
+@dataclass(frozen=True)
+class Ready:
+    """Values as Blender takes them, made where nobody waits: a PNG file, or float32 RGBA, flat, bottom row first."""
+
+    size: tuple[int, int]
+    data: bytes | np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, ending: str) -> Ready:
+        """pixels: (H, W, 1 to 4); where a file of floats is wanted, whole numbers become shares of their largest."""
+        height, width, channels = pixels.shape
+        if pixels.dtype.kind == "u" and ending == ".png":
+            return cls((width, height), encoded(pixels))
+        if pixels.dtype.kind == "u":
+            pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
+        rgba = np.ones((height, width, 4), np.float32)
+        rgba[..., :3] = pixels[::-1, :, : 3 if channels > 2 else 1]
+        if channels in (2, 4):
+            rgba[..., 3] = pixels[::-1, :, -1]
+        return cls((width, height), rgba.ravel())
 
 
-def create(name: str, values: dict[int | None, np.ndarray], like: Picture, path: Path | None) -> bpy.types.Image:
+def create(name: str, values: dict[int | None, Ready], like: Picture, path: Path | None) -> bpy.types.Image:
     """A new image called what `like` is, packed or in a file at `path`; values: of tiles by number, or of None.
 
-    It is written whole before this returns, so that undo and redo keep it.
+    It is written whole before this returns, so that undo and redo keep it. Of a packed one nothing is left if it fails.
     """
-    tiles = {number: pixels for number, pixels in values.items() if number is not None}
-    try:
-        return _tiled(name, tiles, like, path) if tiles else _single(name, values[None], like, path)
-    except BaseException:
-        if path is not None:
-            remove_files(path, list(tiles))
-        raise
+    tiles = {number: ready for number, ready in values.items() if number is not None}
+    return _tiled(name, tiles, like, path) if tiles else _single(name, values[None], like, path)
 
 
-def remove_files(path: Path, tiles: list[int]) -> None:
-    """Takes back what `create` has written."""
-    for file in _files(path, tiles):
-        file.unlink(missing_ok=True)
-
-
-def _tiled(name: str, tiles: dict[int, np.ndarray], like: Picture, path: Path | None) -> bpy.types.Image:
-    with tempfile.TemporaryDirectory(prefix="otsynth-") as folder:
+def _tiled(name: str, tiles: dict[int, Ready], like: Picture, path: Path | None) -> bpy.types.Image:
+    with tempfile.TemporaryDirectory(prefix="otsynth-", dir=bpy.app.tempdir) as folder:
         where = path or Path(folder) / f"{bpy.path.clean_name(name)}.<UDIM>{like.ending}"
-        files = _files(where, list(tiles))
-        for file, pixels in zip(files, tiles.values(), strict=True):
-            if like.ending == ".exr" and pixels.dtype.kind == "u":  # a float tile whose few values are whole numbers
-                pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
-            bpy.data.images.remove(_single(name, pixels, like, file))
+        files = [Path(_numbered(str(where), number)) for number in tiles]
+        for file, ready in zip(files, tiles.values(), strict=True):
+            bpy.data.images.remove(_single(name, ready, like, file))
         image = bpy.data.images.load(str(files[0]))
         try:
             image.name, image.source = name, "TILED"
@@ -254,29 +277,27 @@ def _shown(path: Path, like: Picture) -> str:
     return bpy.path.relpath(str(path)) if like.relative else str(path)
 
 
-def _single(name: str, pixels: np.ndarray, like: Picture, path: Path | None) -> bpy.types.Image:
-    height, width = pixels.shape[:2]
-    whole = pixels.dtype.kind == "u"
-    image = bpy.data.images.new(name, *((1, 1) if whole else (width, height)), alpha=True, float_buffer=not whole)
+def _single(name: str, ready: Ready, like: Picture, path: Path | None) -> bpy.types.Image:
+    whole = isinstance(ready.data, bytes)
+    image = bpy.data.images.new(name, *((1, 1) if whole else ready.size), alpha=True, float_buffer=not whole)
     try:
-        if whole:
-            _fill_whole(image, pixels, path)
+        if isinstance(ready.data, bytes):
+            _fill_whole(image, ready.data, path)
         else:
-            _fill_float(image, pixels, path)
+            _fill_float(image, ready.data, path)
         if path is not None:
             image.filepath_raw = _shown(path, like)
         image.colorspace_settings.name = like.space
         image.alpha_mode = like.alpha_mode
-        if tuple(image.size) != (width, height):
-            raise MemoryError(f"Blender could not make an image of {width}x{height} px")
+        if tuple(image.size) != ready.size:
+            raise MemoryError(f"Blender could not make an image of {ready.size[0]}x{ready.size[1]} px")
     except BaseException:
         bpy.data.images.remove(image)
         raise
     return image
 
 
-def _fill_whole(image: bpy.types.Image, pixels: np.ndarray, path: Path | None) -> None:
-    data = encoded(pixels)
+def _fill_whole(image: bpy.types.Image, data: bytes, path: Path | None) -> None:
     if path is None:
         image.pack(data=data, data_len=len(data))
     else:
@@ -285,15 +306,10 @@ def _fill_whole(image: bpy.types.Image, pixels: np.ndarray, path: Path | None) -
     image.source = "FILE"
 
 
-def _fill_float(image: bpy.types.Image, pixels: np.ndarray, path: Path | None) -> None:
+def _fill_float(image: bpy.types.Image, rgba: np.ndarray, path: Path | None) -> None:
     """Blender itself writes OpenEXR; as Non-Color data it leaves the values alone."""
-    height, width, channels = pixels.shape
-    rgba = np.ones((height, width, 4), np.float32)
-    rgba[..., :3] = pixels[::-1, :, : 3 if channels > 2 else 1]
-    if channels in (2, 4):
-        rgba[..., 3] = pixels[::-1, :, -1]
     image.colorspace_settings.name = "Non-Color"
-    image.pixels.foreach_set(rgba.ravel())
+    image.pixels.foreach_set(rgba)
     image.update()
     if path is None:
         image.pack()

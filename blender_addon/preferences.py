@@ -4,17 +4,18 @@ No postponed annotations here: Blender reads property definitions from the annot
 """
 
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import jobs, kinds, managed, running, runtime
+from . import jobs, kinds, managed, processes, running, runtime
 from .running import Aside, Job, Update
 
-_found: dict[str, Any] | None = None
-"""What the worker has found where it computes, when it was last asked."""
+_found: list[str] = []
+"""What the worker has found where it computes, when it was last asked, in words."""
 
 
 class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
@@ -32,7 +33,7 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
         description="Seconds for which the worker waits for another job, with what it holds of memory; 0: not at all",
         default=60,
         min=0,
-        soft_max=3600,
+        max=86400,
     )
     wheels: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Folder of Wheels",
@@ -51,7 +52,9 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
 
     def chosen(self) -> jobs.Python:
         """The Python that computes, for a job."""
-        return jobs.Python(tuple(self.provider().command), runtime.environment(), float(self.idle))
+        return jobs.Python(
+            self.provider().command, processes.environment(), float(self.idle), bpy.app.tempdir or tempfile.gettempdir()
+        )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -66,7 +69,7 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
         row = box.row()
         row.label(text=f"Computes: {self.provider().words}", icon="CONSOLE")
         row.operator(OTSYNTH_OT_look.bl_idname)
-        for words in _told(_found) if _found else ():
+        for words in _found:
             box.label(text=words, icon="BLANK1")
         box.prop(self, "python")
         row = box.row()
@@ -76,6 +79,8 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
     def _draw_runtime(self, box: Any) -> None:
         state = managed.state(self.place)
         box.label(text=f"Runtime: {state.words}", icon="PACKAGE")
+        if state.versions:
+            box.label(text=", ".join(f"{name} {v}" for name, v in sorted(state.versions.items())), icon="BLANK1")
         box.label(text=f"In {self.place}", icon="BLANK1")
         box.prop(self, "wheels")
         for kind in kinds.kinds():
@@ -102,8 +107,8 @@ def _told(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-class _Exclusive(Job):
-    """What must not run beside another job."""
+class _Exclusive:
+    """What must not be done beside a job."""
 
     bl_options = {"INTERNAL"}
 
@@ -120,7 +125,7 @@ class _Exclusive(Job):
         return ""
 
 
-class OTSYNTH_OT_look(_Exclusive, bpy.types.Operator):
+class OTSYNTH_OT_look(_Exclusive, Job, bpy.types.Operator):
     """Start the Python that computes, and look which devices it has and how much memory is free"""
 
     bl_idname = "otsynth.look"
@@ -131,11 +136,12 @@ class OTSYNTH_OT_look(_Exclusive, bpy.types.Operator):
 
     def told(self: Any, found: dict[str, Any]) -> None:
         global _found
-        _found = found
-        self.report({"INFO"}, "; ".join(_told(found)))
+        lines = _told(found)
+        _found = lines
+        self.report({"INFO"}, "; ".join(lines))
 
 
-class OTSYNTH_OT_install(_Exclusive, bpy.types.Operator):
+class OTSYNTH_OT_install(_Exclusive, Job, bpy.types.Operator):
     """Install faster kernels into a folder of the extension's own: nothing else on this computer is changed"""
 
     bl_idname = "otsynth.install"
@@ -158,24 +164,12 @@ class OTSYNTH_OT_install(_Exclusive, bpy.types.Operator):
         wheels = Path(bpy.path.abspath(preferences.wheels)) if preferences.wheels else None
         jobs.release()  # it may be of the runtime that is replaced
         steps = managed.install(preferences.place, kind, sys.executable, wheels, bpy.app.online_access)
-        return (yield from running.mapped(wait(steps), _Words()))
+        return (yield from running.mapped(wait(steps), lambda step: Update(step.fraction, step.words)))
 
     def told(self: Any, state: managed.State) -> None:
         global _found
-        _found = None
+        _found = []
         self.report({"INFO"}, state.words)
-
-
-class _Words:
-    """Progress as Updates; a line in a log for each new thing that is done."""
-
-    def __init__(self) -> None:
-        self.last = ""
-
-    def __call__(self, progress: managed.Progress) -> Update:
-        new = progress.words if progress.words != self.last else None
-        self.last = progress.words
-        return Update(progress.fraction, progress.words, new)
 
 
 class OTSYNTH_OT_remove(_Exclusive, bpy.types.Operator):
@@ -188,18 +182,15 @@ class OTSYNTH_OT_remove(_Exclusive, bpy.types.Operator):
     def obstacle(cls, preferences: OTSYNTH_AP_preferences) -> str:
         return "Nothing is installed" if managed.state(preferences.place).condition == "absent" else ""
 
-    def work(self: Any, context: bpy.types.Context, wait: Aside) -> Generator[Update | None, None, None]:
+    def execute(self, context: bpy.types.Context) -> set[str]:
         jobs.release()
-        place = of(context).place
-
-        def removed() -> Generator[None, None, None]:
-            yield None
-            managed.remove(place)
-
-        return wait(removed())
-
-    def told(self: Any, _: None) -> None:
+        try:
+            managed.remove(of(context).place)
+        except managed.InstallError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         self.report({"INFO"}, "The runtime was removed")
+        return {"FINISHED"}
 
 
 class OTSYNTH_OT_log(bpy.types.Operator):
@@ -231,6 +222,6 @@ def register() -> None:
 
 def unregister() -> None:
     global _found
-    _found = None
+    _found = []
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

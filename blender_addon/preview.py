@@ -20,7 +20,7 @@ def _draw() -> None:
     """In the region's own units, in which the image is 1 wide and high."""
     global _drawn
     job, image = running.current, bpy.context.space_data.image
-    if job is None or job.preview is None or image is None or image.session_uid != job.image:
+    if job is None or job.preview is None or image is None or image.session_uid != job.image or not all(image.size):
         _drawn = None if job is None else _drawn
         return
     if _drawn is None or _drawn[0] is not job.preview:

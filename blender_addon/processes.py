@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import IO, Any
 
 BEAT = 0.05
@@ -54,7 +54,7 @@ def lines(command: Sequence[str], log: IO[str]) -> Generator[str | None, None, t
     )
     assert process.stdout is not None
     heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(process.stdout, heard), daemon=True).start()
+    listened(process.stdout, heard.put)
     printed: list[str] = []
     try:
         while True:
@@ -77,19 +77,28 @@ def lines(command: Sequence[str], log: IO[str]) -> Generator[str | None, None, t
     return process.returncode, "".join(printed)
 
 
-def _read(pipe: IO[str], heard: queue.SimpleQueue[str | None]) -> None:
-    with pipe:
-        for line in pipe:
-            heard.put(line)
-    heard.put(None)
+def listened(pipe: IO[str], heard: Callable[[str | None], None]) -> threading.Thread:
+    """A thread that hands on every line of a pipe, and None at its end."""
+
+    def listen() -> None:
+        with pipe:
+            for line in pipe:
+                heard(line)
+        heard(None)
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    return thread
 
 
 def end(process: subprocess.Popen[str]) -> None:
     """Ends a program that was started `APART`, and what it started; returns when it is gone."""
+    if process.poll() is not None:  # its number may be another's by now
+        return
     if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says so of one that is just ending
             os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:  # Windows knows no groups of processes, but who started whom
+    else:  # Windows knows no groups of processes, but who started whom
         command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
         with contextlib.suppress(OSError):
             subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **APART)

@@ -14,6 +14,8 @@ from .otsynth_core.roles import ROLES
 from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Request, Size, Synthesize, Tile
 
 _FIELDS = {option.name: option for kind in (Tile, Fill, Synthesize) for option in fields(kind)}
+MANY = 16
+"""Most variations of one press."""
 _WRAPS = {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"}
 _LABELS = {
     "method": {"resynthesize": "Resynthesize", "heal": "Heal the Edges"},
@@ -87,7 +89,7 @@ class Common:
         description="Work on every image that feeds the material's output, all in step",
     )
     variations: _number(  # type: ignore[valid-type]
-        "Variations", 1, "How many results with seeds in a row are made, to step through and keep one", 1, 16
+        "Variations", 1, "How many results with seeds in a row are made, to step through and keep one", 1, MANY
     )
     preview: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Live Preview",
@@ -192,11 +194,11 @@ def names(kind: type) -> list[str]:
 def request(task: str, options: Any, source: Source) -> Request:
     """The request for a task from an operator's options. Raises InputError for values out of range.
 
-    source: the leading one, whose size a factor is of. Who gives a width or height, and says nothing else of the size,
-    wants that width and height.
+    source: the leading one, whose size a factor is of. Who gives a width, height or factor, and says nothing else of
+    the size, wants that.
     """
-    if options.variations < 1:
-        raise InputError(f"variations is {options.variations}: one result at least is wanted")
+    if not 1 <= options.variations <= MANY:
+        raise InputError(f"variations is {options.variations}: it must be a whole number from 1 to {MANY}")
     common = {name: getattr(options, name) for name in ("seed", "quality", "device")}
     if task == Tile.task:
         heal = options.method == "heal"  # which keeps the source's size, whatever else is set
@@ -208,12 +210,16 @@ def request(task: str, options: Any, source: Source) -> Request:
 
 
 def _size(options: Any, by: str, source: Source) -> Size | None:
-    """What a size is given by says; None for the source's own."""
-    given = any(map(options.properties.is_property_set, ("width", "height")))
-    match getattr(options, by) if options.properties.is_property_set(by) or not given else "pixels":
+    """What a size is given by says, or else what is given of it; None for the source's own."""
+    way, given = getattr(options, by), options.properties.is_property_set
+    if not given(by):
+        way = "pixels" if given("width") or given("height") else "factor" if given("factor") else way
+    match way:
         case "source":
             return None
         case "factor":
+            if not 0 < options.factor <= MAX_SIDE:
+                raise InputError(f"factor is {options.factor:g}: it must be more than 0, and {MAX_SIDE} at most")
             return Size(*(round(options.factor * side) for side in source.image.size))
     return Size(options.width, options.height)
 

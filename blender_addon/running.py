@@ -1,7 +1,7 @@
-"""The one job that runs, and the operators that run one: never a freeze, Esc or Cancel ends it, the panel shows it.
+"""The one job that runs, and the operators that run one: Blender goes on meanwhile, and Esc or Cancel ends it.
 
-`execute` does the whole job at once, for scripts and headless runs; `modal` does the same job while Blender draws. What
-is done is one generator, the operator's `work`: it touches bpy only where it is between two steps of the worker.
+`modal` does the job while Blender draws, a step a tick; `execute` does the same job at once, for scripts, headless runs
+and Adjust Last Operation. What is done is one generator, the operator's `work`, and bpy is touched nowhere but in it.
 """
 
 from __future__ import annotations
@@ -30,26 +30,21 @@ _PICTURED_IN = {("IMAGE_EDITOR", "WINDOW")}
 _SURE = 0.05
 """Share of a job after which the time that is left can be told."""
 
-
-@dataclass(frozen=True)
-class Update:
-    """How far a job is. done: a level, or what else is worth a line in a log, if one is done just now, in words.
-
-    preview: uint8 (H, W, 3), of the place (top, left, bottom, right) in shares of the result.
-    """
-
-    fraction: float
-    words: str
-    done: str | None = None
-    preview: np.ndarray | None = None
-    place: tuple[float, ...] = (0, 0, 1, 1)
-
-
 Told = TypeVar("Told")
 Made = TypeVar("Made")
 
 Aside = Callable[[Generator[Any, None, Any]], Generator[Any, None, Any]]
 """How what the worker does is waited for: in a thread while Blender draws, or here."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far a job is. preview: uint8 (H, W, 3), of the place (top, left, bottom, right) in shares of the result."""
+
+    fraction: float
+    words: str
+    preview: np.ndarray | None = None
+    place: tuple[float, ...] = (0, 0, 1, 1)
 
 
 @dataclass
@@ -63,6 +58,7 @@ class Running:
     work: Generator[Update | None, None, Any]
     image: int
     size: tuple[int, int]
+    timer: bpy.types.Timer
     start: float
     fraction: float = 0.0
     words: str = "Starting"
@@ -96,11 +92,41 @@ def busy() -> str:
     return f"{current.title} is running: wait for it, or cancel it" if current is not None else ""
 
 
+def end() -> None:
+    """Ends the job that runs, if it has not ended by itself, and all that shows it."""
+    global current
+    if current is None:
+        return
+    job, current = current, None
+    job.work.close()
+    bpy.context.window_manager.event_timer_remove(job.timer)
+    _announce()
+
+
 def draw(layout: Any, job: Running) -> None:
     """How far a job is, and a button that ends it."""
     row = layout.row(align=True)
     row.progress(factor=job.fraction, text=f"{job.title}: {job}")
     row.operator(OTSYNTH_OT_cancel.bl_idname, text="", icon="X")
+
+
+def _in_status_bar(self: Any, context: bpy.types.Context) -> None:
+    if current is not None:
+        row = self.layout.row()
+        row.ui_units_x = 18
+        draw(row, current)
+
+
+def _announce(pictured: bool = True) -> None:
+    """In every panel and status bar, and in the pictures, if these are others now."""
+    kinds = _SHOWN_IN | (_PICTURED_IN if pictured else set())
+    for window in bpy.context.window_manager.windows:
+        with bpy.context.temp_override(window=window):
+            window.workspace.status_text_set(None)  # there is no other way to have a status bar drawn
+        for area in window.screen.areas:
+            for region in area.regions:
+                if (area.type, region.type) in kinds:
+                    region.tag_redraw()
 
 
 def mapped(
@@ -122,7 +148,7 @@ class Job:
     _work: Generator[Update | None, None, Any]
 
     def work(self: Any, context: bpy.types.Context, wait: Aside) -> Generator[Update | None, None, Any]:
-        """The whole job. What is read and refused, is before it first yields; what is placed, after it last did."""
+        """The whole job. Before it first yields nothing is changed, and what is asked for is read, or refused."""
         raise NotImplementedError
 
     def told(self: Any, made: Any) -> None:
@@ -134,7 +160,7 @@ class Job:
         return 0, (0, 0)
 
     def execute(self: Any, context: bpy.types.Context) -> set[str]:
-        window = context.window_manager
+        window, words = context.window_manager, ""
         self._work = self.work(context, lambda work: work)
         window.progress_begin(0, 1)
         try:
@@ -144,8 +170,9 @@ class Job:
                     return end
                 if update is not None:
                     window.progress_update(update.fraction)
-                    if update.done and bpy.app.background:
-                        sys.stdout.write(f"otsynth: {update.done}, {update.fraction:.0%}\n")
+                    if bpy.app.background and update.words != words:
+                        words = update.words
+                        sys.stdout.write(f"otsynth: {words}, {update.fraction:.0%}\n")
                         sys.stdout.flush()
         finally:
             self._work.close()
@@ -156,69 +183,64 @@ class Job:
         if bpy.app.background:  # where no timer ticks
             return self.execute(context)
         self._work = self.work(context, aside)
-        _, end = self._advanced()
-        if end:
-            return end
+        _, ended = self._advanced()
+        if ended:
+            return ended
         image, size = self.of(context)
-        current = Running(self.bl_label, self._work, image, size, time.monotonic())
         main = context.window_manager.windows[0]  # the preferences' own may be closed meanwhile
-        self._timer = context.window_manager.event_timer_add(_TICK, window=main)
-        with context.temp_override(window=main):
+        timer = context.window_manager.event_timer_add(_TICK, window=main)
+        current = Running(self.bl_label, self._work, image, size, timer, time.monotonic())
+        if context.area is not None and context.area.type == "PREFERENCES":
+            with context.temp_override(window=main):
+                context.window_manager.modal_handler_add(self)
+        else:
             context.window_manager.modal_handler_add(self)
-        self._announce()
+        _announce()
         return {"RUNNING_MODAL"}
 
     def modal(self: Any, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if current is None:
-            return self._left(context, {"CANCELLED"})
+        try:
+            ended = self._ticked(event)
+        except Exception as error:
+            ended = self._failed(error)
+        if ended:
+            end()
+        return ended or {"PASS_THROUGH"}
+
+    def _ticked(self: Any, event: bpy.types.Event) -> set[str]:
+        """What there is to do at an event; how the operator ends if it does."""
+        if current is None or current.work is not self._work:
+            return {"CANCELLED"}
         if current.cancelled or (event.type == "ESC" and event.value == "PRESS"):
-            self._work.close()
             self.report({"WARNING"}, f"{current.title} was cancelled: nothing was changed")
-            return self._left(context, {"CANCELLED"})
+            return {"CANCELLED"}
         if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        news, picture = False, current.preview
+            return set()
+        words, picture = str(current), current.preview
         while True:
-            update, end = self._advanced()
-            if end:
-                return self._left(context, end)
+            update, ended = self._advanced()
+            if ended:
+                return ended
             if update is None:
                 break
             current.take(update)
-            news = True
-        if news:
-            self._announce(current.preview is not picture)
-        return {"PASS_THROUGH"}
+        if str(current) != words:
+            _announce(current.preview is not picture)
+        return set()
 
     def cancel(self: Any, context: bpy.types.Context) -> None:
         """Blender ends the operator: another file is loaded, or all is over."""
         self._work.close()
-        self._left(context, {"CANCELLED"})
-
-    def _left(self: Any, context: bpy.types.Context, end: set[str]) -> set[str]:
-        global current
-        current = None
-        context.window_manager.event_timer_remove(self._timer)
-        self._announce()
-        return end
-
-    def _announce(self: Any, pictured: bool = True) -> None:
-        """In every status bar and panel, and in the pictures, if these are others now."""
-        words = None if current is None else f"{current.title}: {current}    Esc: cancel"
-        for window in bpy.context.window_manager.windows:
-            window.workspace.status_text_set(words)
-            for area in window.screen.areas:
-                for region in area.regions:
-                    if (area.type, region.type) in _SHOWN_IN | (_PICTURED_IN if pictured else set()):
-                        region.tag_redraw()
+        end()
 
     def _advanced(self: Any) -> tuple[Update | None, set[str]]:
         """A step further: what is new, and how the operator ends if it does. Every error becomes words."""
         try:
-            return next(self._work), set()
-        except StopIteration as end:
-            self.told(end.value)
-            return None, {"FINISHED"}
+            try:
+                return next(self._work), set()
+            except StopIteration as stop:
+                self.told(stop.value)
+                return None, {"FINISHED"}
         except InputError as error:
             self.report({"ERROR"}, str(error))
         except Failure as error:
@@ -229,9 +251,13 @@ class Job:
         except KeyboardInterrupt:
             self.report({"WARNING"}, "Cancelled: nothing was changed")
         except Exception as error:
-            traceback.print_exc()
-            self.report({"ERROR"}, f"{type(error).__name__}: {error}. Nothing was changed; the console has more.")
+            return None, self._failed(error)
         return None, {"CANCELLED"}
+
+    def _failed(self: Any, error: Exception) -> set[str]:
+        traceback.print_exception(error)
+        self.report({"ERROR"}, f"{type(error).__name__}: {error}. Nothing was changed; the console has more.")
+        return {"CANCELLED"}
 
 
 class OTSYNTH_OT_cancel(bpy.types.Operator):
@@ -277,13 +303,12 @@ _CLASSES = (OTSYNTH_OT_cancel, OTSYNTH_OT_release)
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
+    bpy.types.STATUSBAR_HT_header.prepend(_in_status_bar)
 
 
 def unregister() -> None:
-    global current
-    if current is not None:
-        current.work.close()
-        current = None
+    end()
     jobs.release()
+    bpy.types.STATUSBAR_HT_header.remove(_in_status_bar)
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

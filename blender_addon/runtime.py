@@ -6,10 +6,8 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from . import managed
-from .processes import environment as environment
 
 VARIABLE = "OTSYNTH_PYTHON"
 
@@ -18,8 +16,7 @@ VARIABLE = "OTSYNTH_PYTHON"
 class Provider:
     """Who computes: how to start its Python, and its name for the screen."""
 
-    kind: Literal["chosen", "managed", "own"]
-    command: list[str]
+    command: tuple[str, ...]
     words: str
 
 
@@ -29,17 +26,12 @@ def provider(preferred: str, place: Path | None = None) -> Provider:
     The managed one is taken when outdated as well: an update of the extension shall not take the GPU away. It and
     Blender's own are kept apart from the user's packages, which may hold another NumPy, as Blender itself is.
     """
-    if chosen := os.environ.get(VARIABLE) or preferred:
-        chosen = os.path.expanduser(chosen.strip())
+    if chosen := (os.environ.get(VARIABLE) or preferred).strip().strip('"'):  # as Windows copies paths
+        chosen = os.path.expanduser(chosen)
         path = os.path.abspath(chosen) if os.path.dirname(chosen) else chosen
-        return Provider("chosen", [path], path)
+        return Provider((path,), path)
     if place is not None:
         state = managed.state(place)
         if state.python:
-            return Provider("managed", [str(state.python), "-I"], state.words)
-    return Provider("own", [sys.executable, "-I"], "Blender's own Python with NumPy")
-
-
-def command(preferred: str, place: Path | None = None) -> list[str]:
-    """How to start the Python that computes, as `provider` finds it."""
-    return provider(preferred, place).command
+            return Provider((str(state.python), "-I"), state.words)
+    return Provider((sys.executable, "-I"), "Blender's own Python with NumPy")

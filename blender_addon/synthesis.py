@@ -16,9 +16,10 @@ import bpy
 import numpy as np
 
 from . import jobs, masks, nodes, pixels, preferences, properties, running, variants
+from .background import aside
 from .nodes import Source, Trace
 from .otsynth_core.spec import MAX_SEED, Fill, InputError
-from .pixels import Picture
+from .pixels import Beside, Picture, Ready
 from .running import Aside, Update
 
 REPORT = "otsynth"
@@ -36,21 +37,32 @@ class Kind:
 
 @dataclass(frozen=True)
 class _One:
-    """An image that is worked on: what finds it again, names, role and values, and where its results' files go."""
+    """An image that is worked on: what finds it again, names, role and values, and where its results' files go.
+
+    key: its full name, which no other has.
+    """
 
     trace: Trace
-    name: str
+    key: str
     stem: str
     role: str
     like: Picture
-    paths: tuple[Path | None, ...]
+    beside: Beside | None
 
     def source(self) -> Source:
         """Raises InputError where the image is not there any more."""
         image = self.trace.found()
         if image is None:
-            raise InputError(f'Image "{self.name}" was deleted while it was worked on: undo that, and press again')
+            raise InputError(f'Image "{self.key}" was deleted while it was worked on: undo that, and press again')
         return Source(image, self.role, ())
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the worker has made of a request: the values by the images' keys, and its report."""
+
+    values: dict[str, Ready]
+    report: dict[str, Any]
 
 
 def work(
@@ -58,7 +70,7 @@ def work(
 ) -> Generator[Update | None, None, list[bpy.types.Image]]:
     """Yields Updates, returns the images of the first variant. Raises InputError before anything is changed.
 
-    options: those of the operator, see `properties`.
+    options: those of the operator, see `properties`. wait: how the worker is waited for; headless nobody sees previews.
     """
     sources = nodes.sources(context, options.whole)
     request = properties.request(kind.task, options, lead(sources))
@@ -66,48 +78,58 @@ def work(
     tiles = _tiles([source.image for source in sources])
     first = tiles[0] if options.udim == "each" or tiles == [None] else sources[0].image.tiles.active.number
     likes = [pixels.read(one.image, one.role, first) for one in sources]
-    paths = _paths(sources, likes, kind.suffix, len(requests)) if options.store == "beside" else None
     ones = [
         _One(
             Trace.of(source),
-            source.image.name,
+            source.image.name_full,
             pixels.stem(source.image),
             source.role,
             like,
-            paths[n] if paths else (None,) * len(requests),
+            pixels.beside(source.image, kind.suffix, like.ending) if options.store == "beside" else None,
         )
-        for n, (source, like) in enumerate(zip(sources, likes, strict=True))
+        for source, like in zip(sources, likes, strict=True)
     ]
     owner = nodes.owner(context)
     python = preferences.of(context).chosen()
-    made: list[dict[int | None, jobs.Outcome]] = [{} for _ in requests]
+    made: list[dict[int | None, _Made]] = [{} for _ in requests]
     numbers = tiles if options.udim == "each" else [first]
     for i, number in enumerate(numbers):
         sources = [one.source() for one in ones]
         read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
         mask = _mask(options, sources, read, number) if kind.task == Fill.task else None
-        maps = {one.name: picture.map for one, picture in zip(ones, read, strict=True)}
+        maps = {one.key: picture.map for one, picture in zip(ones, read, strict=True)}
         del sources, read
         for n, asked in enumerate(requests):
-            steps = jobs.run(python, asked, maps, mask, preview=options.preview)
-            done, total = i * len(requests) + n, len(numbers) * len(requests)
-            made[n][number] = yield from running.mapped(wait(steps), _Words(done, total))
+            steps = _ready(jobs.run(python, asked, maps, mask, options.preview and wait is aside), ones)
+            share = i * len(requests) + n, len(numbers) * len(requests)
+            made[n][number] = yield from running.mapped(wait(steps), _updates(*share, number))
     return _placed(ones, tiles, made, kind, options, owner)
 
 
-class _Words:
-    """The worker's steps on one of several requests as Updates."""
+def _ready(
+    work: Generator[jobs.Step | None, None, jobs.Outcome], ones: list[_One]
+) -> Generator[jobs.Step | None, None, _Made]:
+    """The job, and after it what takes time and needs no Blender."""
+    outcome = yield from work
+    values = {}
+    for one in ones:
+        values[one.key] = Ready.of(outcome.images.pop(one.key), one.like.ending)
+        yield None
+    return _Made(values, outcome.report)
 
-    def __init__(self, done: int, total: int) -> None:
-        self.done, self.total, self.last = done, total, ""
 
-    def __call__(self, step: jobs.Step) -> Update:
-        which = f"result {self.done + 1} of {self.total}, " if self.total > 1 else ""
+def _updates(done: int, total: int, number: int | None) -> Any:
+    """What makes Updates of the worker's steps on one of several requests; number: of the UDIM tile that it is of."""
+    which = f"result {done + 1} of {total}, " if total > 1 else ""
+    down, across = (0, 0) if number is None else (-((number - 1001) // 10), (number - 1001) % 10)
+
+    def update(step: jobs.Step) -> Update:
         words = f"{which}level {step.levels - step.level} of {step.levels}"
-        new = words if step.round == step.rounds and words != self.last else None
-        self.last = new or self.last
-        fraction = (self.done + step.fraction) / self.total
-        return Update(fraction, words, new and f"{new} done", step.preview, step.place)
+        top, left, bottom, right = step.place
+        place = top + down, left + across, bottom + down, right + across
+        return Update((done + step.fraction) / total, words, step.preview, place)
+
+    return update
 
 
 def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
@@ -117,15 +139,6 @@ def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
         if pixels.numbers(image) != tiles:
             raise InputError(f'"{images[0].name}" and "{image.name}" have not the same UDIM tiles: leave one out')
     return tiles or [None]
-
-
-def _paths(sources: list[Source], likes: list[Picture], suffix: str, number: int) -> list[tuple[Path, ...]]:
-    """Free names for the files of so many results of each source."""
-    taken: list[Path] = []
-    for source, like in zip(sources, likes, strict=True):
-        for _ in range(number):
-            taken.append(pixels.beside(source.image, suffix, like.ending, taken))
-    return [tuple(taken[n : n + number]) for n in range(0, len(taken), number)]
 
 
 def _mask(options: Any, sources: list[Source], read: list[Picture], number: int | None) -> np.ndarray:
@@ -138,62 +151,88 @@ def _mask(options: Any, sources: list[Source], read: list[Picture], number: int 
 def _placed(
     ones: list[_One],
     tiles: list[int] | list[None],
-    made: list[dict[int | None, jobs.Outcome]],
+    made: list[dict[int | None, _Made]],
     kind: Kind,
     options: Any,
     owner: int | None,
 ) -> list[bpy.types.Image]:
-    """New images, in nodes as far as those of the sources are there. Nothing is left of them if it fails."""
+    """New images, in nodes as far as those of the sources are there; nothing is left of any of them if it fails."""
     images: list[list[bpy.types.Image]] = []
-    press = uuid.uuid4().hex
+    files: list[tuple[Beside, Path]] = []
+    placed: nodes.Places = ()
     try:
-        for n, outcomes in enumerate(made):
+        for variant in _variants(ones, tiles, made):
             images.append([])
-            report = _summed([outcome.report for outcome in outcomes.values()])
-            for one in ones:
-                values = {
-                    number: outcomes[number].images[one.name]
-                    if number in outcomes
-                    else pixels.read(one.source().image, one.role, number).map.image
-                    for number in tiles
-                }
-                image = pixels.create(one.stem + kind.suffix, values, one.like, one.paths[n])
-                images[-1].append(image)
-                image[REPORT] = json.dumps({"source": one.name, **report})
-                if len(made) > 1:
-                    variants.mark(image, press, one.name, n)
-                if options.asset:
-                    image.asset_mark()
+            for one, values in zip(ones, variant, strict=True):
+                path = None
+                if one.beside is not None:
+                    path = one.beside.free()
+                    files.append((one.beside, path))
+                images[-1].append(pixels.create(one.stem + kind.suffix, values, one.like, path))
+        _mark(images, ones, made, options.asset)
         pairs = [(one.trace.nodes(), image) for one, image in zip(ones, images[0], strict=True)]
-        replaced = options.again == "replace" and nodes.replace(pairs, kind.suffix)
-        if not replaced and not nodes.place(pairs, kind.suffix, kind.label if options.whole else None):
-            images[0][0].use_fake_user = True  # nothing else keeps it
-        elif options.use:
+        if options.again != "replace" or not nodes.replace(pairs, kind.suffix):
+            placed = nodes.place(pairs, kind.suffix, kind.label if options.whole else None)
+        if options.use:
             nodes.use(nodes.reached(owner), made=True)
     except BaseException:
-        for outcome_images in images:
-            for one, image in zip(ones, outcome_images, strict=False):
-                path = one.paths[images.index(outcome_images)]
-                if path is not None:
-                    pixels.remove_files(path, pixels.numbers(image))
-                bpy.data.images.remove(image)
+        for tree, node in reversed(placed):
+            tree.nodes.remove(node)
+        for image in sum(images, []):
+            bpy.data.images.remove(image)
+        for beside, path in files:
+            beside.remove(path)
         raise
-    space = bpy.context.space_data
-    if space is not None and space.type == "IMAGE_EDITOR":
-        for one, image in zip(ones, images[0], strict=True):
-            if space.image is not None and space.image == one.trace.found():
-                space.image = image
-                break
+    for image in images[0]:
+        image.use_fake_user |= not image.users  # nothing else keeps it
+    _show(ones, images[0])
     return images[0]
 
 
-def _summed(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """The report on all tiles of a set."""
-    return {
-        **reports[0],
-        "seconds": sum(report["seconds"] for report in reports),
-        "warnings": sorted({words for report in reports for words in report.get("warnings", ())}),
+def _variants(
+    ones: list[_One], tiles: list[int] | list[None], made: list[dict[int | None, _Made]]
+) -> Generator[list[dict[int | None, Ready]], None, None]:
+    """Of each variant the values of every image, by tile: those that were made, and those that are taken over."""
+    over = {
+        number: [Ready.of(pixels.read(one.source().image, one.role, number).map.image, one.like.ending) for one in ones]
+        for number in tiles
+        if number not in made[0]
     }
+    for variant in made:
+        yield [
+            {number: variant[number].values[one.key] if number in variant else over[number][n] for number in tiles}
+            for n, one in enumerate(ones)
+        ]
+
+
+def _mark(
+    images: list[list[bpy.types.Image]], ones: list[_One], made: list[dict[int | None, _Made]], asset: bool
+) -> None:
+    """Writes into the images how they came about and which belong together."""
+    press = uuid.uuid4().hex
+    for number, (variant, of_variant) in enumerate(zip(made, images, strict=True)):
+        reports = [one.report for one in variant.values()]
+        report = {
+            **reports[0],
+            "seconds": sum(report["seconds"] for report in reports),
+            "warnings": sorted({words for report in reports for words in report.get("warnings", ())}),
+        }
+        for n, (one, image) in enumerate(zip(ones, of_variant, strict=True)):
+            image[REPORT] = json.dumps({"source": one.key, **report})
+            if len(made) > 1:
+                variants.mark(image, press, n, number)
+            if asset:
+                image.asset_mark()
+
+
+def _show(ones: list[_One], images: list[bpy.types.Image]) -> None:
+    """In the Image Editor that the button was pressed in, if it shows the source still."""
+    space = bpy.context.space_data
+    if space is not None and space.type == "IMAGE_EDITOR" and space.image is not None:
+        for one, image in zip(ones, images, strict=True):
+            if space.image == one.trace.found():
+                space.image = image
+                return
 
 
 def lead(sources: list[Source]) -> Source:

@@ -6,22 +6,40 @@ from collections.abc import Iterable
 
 import bpy
 
-_PRESS, _SOURCE, _NUMBER = "otsynth_press", "otsynth_of", "otsynth_variant"
-"""Custom properties of an image: by which press it came, of which source, and as the how-manieth."""
+_PRESS, _MAP, _NUMBER = "otsynth_press", "otsynth_map", "otsynth_variant"
+"""Custom properties of an image: by which press it came, which of its maps it is, and as the how-manieth."""
 
 
-def mark(image: bpy.types.Image, press: str, source: str, number: int) -> None:
+def mark(image: bpy.types.Image, press: str, which: int, number: int) -> None:
     """Makes an image one of several variants; it stays in the file until another one is kept."""
-    image[_PRESS], image[_SOURCE], image[_NUMBER] = press, source, number
+    image[_PRESS], image[_MAP], image[_NUMBER] = press, which, number
     image.use_fake_user = True
 
 
 def of(image: bpy.types.Image | None) -> list[bpy.types.Image]:
-    """All the variants among which an image is, in their order; none where it is not one of several."""
-    if image is None or _PRESS not in image:
+    """All the variants among which an image is, in their order, itself among them; none where it is not one of several.
+
+    Of copies the first counts.
+    """
+    if image is None or _PRESS not in image or image.library is not None:
         return []
-    alike = [one for one in bpy.data.images if all(one.get(name) == image[name] for name in (_PRESS, _SOURCE))]
-    return sorted(alike, key=lambda one: one[_NUMBER]) if len(alike) > 1 else []
+    found = {image[_NUMBER]: image}
+    for one in _pressed(image[_PRESS]):
+        if one[_MAP] == image[_MAP]:
+            found.setdefault(one[_NUMBER], one)
+    return [found[number] for number in sorted(found)] if len(found) > 1 else []
+
+
+def _pressed(press: str) -> list[bpy.types.Image]:
+    return [one for one in bpy.data.images if one.get(_PRESS) == press and one.library is None]
+
+
+def show(node: bpy.types.Node, image: bpy.types.Image) -> bpy.types.Image | None:
+    """Shows an image in a node, whose label follows if it was the old one's name; returns the old one."""
+    before, node.image = node.image, image
+    if before is None or node.label == before.name:
+        node.label = image.name
+    return before
 
 
 def step(image: bpy.types.Image, by: int, trees: Iterable[bpy.types.NodeTree]) -> bpy.types.Image:
@@ -31,21 +49,34 @@ def step(image: bpy.types.Image, by: int, trees: Iterable[bpy.types.NodeTree]) -
     for tree in trees:
         for node in tree.nodes:
             if node.type == "TEX_IMAGE" and node.image is not None and node.image.get(_PRESS) == image[_PRESS]:
-                shown = next((one for one in of(node.image) if one[_NUMBER] == wanted[_NUMBER]), node.image)
-                node.image, node.label = shown, shown.name
+                show(node, next((one for one in of(node.image) if one[_NUMBER] == wanted[_NUMBER]), node.image))
     return wanted
 
 
 def keep(image: bpy.types.Image) -> int:
     """Deletes the other variants of the press, but those that something else uses; returns how many are gone."""
-    press, number, gone = image[_PRESS], image[_NUMBER], 0
-    for one in [one for one in bpy.data.images if one.get(_PRESS) == press]:
+    number, gone = image[_NUMBER], 0
+    for one in _pressed(image[_PRESS]):
         one.use_fake_user = False
         if one[_NUMBER] != number and not one.users:
             bpy.data.images.remove(one)
             gone += 1
         else:
-            one.use_fake_user = not one.users
-            for name in (_PRESS, _SOURCE, _NUMBER):
+            one.use_fake_user = not one.users or one.asset_data is not None
+            for name in (_PRESS, _MAP, _NUMBER):
                 del one[name]
     return gone
+
+
+def drop(image: bpy.types.Image | None) -> None:
+    """Deletes an image that nothing shows any more, and the variants that could only be reached from it."""
+    if image is None:
+        return
+    pressed = _pressed(image[_PRESS]) if _PRESS in image else []
+    if any(one.users > one.use_fake_user for one in pressed):
+        return
+    for one in pressed or [image]:
+        if pressed:
+            one.use_fake_user = False
+        if not one.users:
+            bpy.data.images.remove(one)

@@ -1,6 +1,6 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Started by ``worker.serve()``, it says ``{"is": "ready", "protocol": 4}``. What can be asked of it, a line on stdin:
+Once it runs ``worker.serve(...)`` it says ``{"is": "ready", "protocol": 4}``. What can be asked of it, a line on stdin:
 
     {"do": "run", "request": {"task": "tile", ...}, "maps": [{"name": "color", "file": "IN.npy", "role": "color",
      "linear": false, "associated": false, "result": "OUT.npy"}, ...], "mask": "MASK.npy" or null,
@@ -21,8 +21,7 @@ is answered by ``{"is": "found", "python": "3.11.9", "numpy": "1.26.4", "torch":
 "cuda", "device": "NVIDIA ...", "free": bytes or null}, ...]}``, what `auto` takes first.
 
 Either is answered instead, if it fails, by ``{"is": "error", "code": "input" | "memory" | "disk" | "failed", "message":
-..., "hint": ...}``, and the worker goes on. It leaves when stdin ends, or when nothing was asked for a while. Whatever
-libraries print goes to stderr, so that stdout holds messages alone.
+..., "hint": ...}``, and the worker goes on. It leaves when stdin ends, or when nothing was asked for a while.
 """
 
 from __future__ import annotations
@@ -57,10 +56,13 @@ SELDOM = 0.3
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def serve(idle: float) -> None:
-    """Answers the messages of stdin until it ends, or nothing has come for `idle` seconds; then the process ends."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+def serve(descriptor: int, idle: float) -> None:
+    """Answers the messages of stdin until it ends, or nothing has come for `idle` seconds; then the process ends.
+
+    descriptor: of the file that the answers go to. It should be a duplicate of stdout's, which was then made stderr's,
+    so that what libraries print is no message.
+    """
+    answers = os.fdopen(descriptor, "w", encoding="utf-8")
     asked: queue.Queue[str] = queue.Queue()
     folders: list[str] = []
     threading.Thread(target=_listen, args=(asked, folders), daemon=True).start()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import platform
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -21,24 +21,23 @@ from .conftest import MODULE, picture
 
 
 @pytest.fixture
-def jobs(extension: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The module, its files in a temporary folder of their own, and no worker before or after."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def jobs(extension: ModuleType) -> Iterator[ModuleType]:
+    """The module, and no worker before or after."""
     module = importlib.import_module(f"{MODULE}.jobs")
     module.release()
     yield module
     module.release()
 
 
-def python(jobs: ModuleType, idle: float = 60) -> Any:
-    return jobs.Python((sys.executable, "-I"), dict(os.environ), idle)
+def python(jobs: ModuleType, folder: Path, idle: float = 60) -> Any:
+    return jobs.Python((sys.executable, "-I"), dict(os.environ), idle, str(folder))
 
 
-def job(jobs: ModuleType, idle: float = 60, side: int = 40, **options: Any) -> Generator:
+def job(jobs: ModuleType, folder: Path, idle: float = 60, side: int = 40, **options: Any) -> Generator:
     spec = importlib.import_module(f"{MODULE}.otsynth_core.spec")
     maps = importlib.import_module(f"{MODULE}.otsynth_core.maps")
     request = spec.Synthesize(size=spec.Size(side, side), device="numpy")
-    return jobs.run(python(jobs, idle), request, {"wall": maps.Map(picture(40, 48, 3))}, **options)
+    return jobs.run(python(jobs, folder, idle), request, {"wall": maps.Map(picture(40, 48, 3))}, **options)
 
 
 def ended(work: Generator) -> Any:
@@ -58,10 +57,10 @@ def pid(jobs: ModuleType) -> int:
 
 
 def test_the_worker_waits_for_another_job(jobs: ModuleType, tmp_path: Path) -> None:
-    one = ended(job(jobs))
+    one = ended(job(jobs, tmp_path))
     first = pid(jobs)
     assert jobs.waits()
-    two = ended(job(jobs))
+    two = ended(job(jobs, tmp_path))
     assert pid(jobs) == first
     np.testing.assert_array_equal(one.images["wall"], two.images["wall"])
     assert not list(tmp_path.iterdir())
@@ -71,43 +70,43 @@ def test_the_worker_waits_for_another_job(jobs: ModuleType, tmp_path: Path) -> N
         os.kill(first, 0)
 
 
-def test_a_worker_of_another_python_is_sent_away(jobs: ModuleType) -> None:
-    ended(job(jobs))
+def test_a_worker_of_another_python_is_sent_away(jobs: ModuleType, tmp_path: Path) -> None:
+    ended(job(jobs, tmp_path))
     first = pid(jobs)
-    ended(job(jobs, idle=30))
+    ended(job(jobs, tmp_path, idle=30))
     assert pid(jobs) != first
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
 
 
-def test_without_idle_time_it_does_not_wait(jobs: ModuleType) -> None:
-    ended(job(jobs, idle=0))
+def test_without_idle_time_it_does_not_wait(jobs: ModuleType, tmp_path: Path) -> None:
+    ended(job(jobs, tmp_path, idle=0))
     assert not jobs.waits()
 
 
-def test_a_worker_that_left_meanwhile_is_replaced(jobs: ModuleType) -> None:
-    ended(job(jobs, idle=0.2))
+def test_a_worker_that_left_meanwhile_is_replaced(jobs: ModuleType, tmp_path: Path) -> None:
+    ended(job(jobs, tmp_path, idle=0.2))
     jobs._waiting[0].process.wait(5)
     assert not jobs.waits()
-    assert ended(job(jobs, idle=0.2)).images
+    assert ended(job(jobs, tmp_path, idle=0.2)).images
 
 
 def test_a_worker_that_leaves_just_when_it_is_asked_is_replaced(
-    jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
+    jobs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended(job(jobs, idle=0.3))
+    ended(job(jobs, tmp_path, idle=0.3))
     worker = jobs._waiting[0]
     worker.process.wait(5)
     assert worker.said.get(timeout=5) is None
     monkeypatch.setattr(worker.process, "poll", lambda: None)  # which is not known yet
     threading.Timer(0.2, worker.said.put, [None]).start()
-    assert ended(job(jobs, idle=0.3)).images
+    assert ended(job(jobs, tmp_path, idle=0.3)).images
     assert pid(jobs) != worker.process.pid
 
 
 @pytest.mark.parametrize("after", ["start", "step"])
 def test_to_close_is_to_cancel_and_leaves_nothing(jobs: ModuleType, tmp_path: Path, after: str) -> None:
-    work = job(jobs, side=4096)
+    work = job(jobs, tmp_path, side=4096)
     if after == "step":
         first_step(work)
     else:
@@ -121,9 +120,9 @@ def test_to_close_is_to_cancel_and_leaves_nothing(jobs: ModuleType, tmp_path: Pa
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_killed_in_the_middle(jobs: ModuleType, tmp_path: Path) -> None:
-    ended(job(jobs))
+    ended(job(jobs, tmp_path))
     process = pid(jobs)
-    work = job(jobs, side=2048)
+    work = job(jobs, tmp_path, side=2048)
     first_step(work)
     os.kill(process, signal.SIGKILL)
     with pytest.raises(jobs.JobError, match="was killed, by the system or by someone. Nothing was changed"):
@@ -133,15 +132,15 @@ def test_killed_in_the_middle(jobs: ModuleType, tmp_path: Path) -> None:
 
 
 def test_previews_come_and_leave_no_file(jobs: ModuleType, tmp_path: Path) -> None:
-    work = job(jobs, side=400, preview=True)
+    work = job(jobs, tmp_path, side=400, preview=True)
     shown = [step.preview for step in work if step is not None and step.preview is not None]
     assert shown
     assert all(one.dtype == np.uint8 for one in shown)
     assert not list(tmp_path.iterdir())
 
 
-def test_look(jobs: ModuleType) -> None:
-    found = ended(jobs.look(python(jobs)))
+def test_look(jobs: ModuleType, tmp_path: Path) -> None:
+    found = ended(jobs.look(python(jobs, tmp_path)))
     assert found["numpy"]
     assert found["kernels"][-1]["name"] in ("numpy", "numba", "torch")
 
@@ -201,3 +200,37 @@ def test_to_close_aside_closes_the_work_in_its_thread(extension: ModuleType) -> 
     doing.close()
     assert closed
     assert closed[0] != threading.get_ident()
+
+
+def test_a_worker_that_refuses_the_input_is_kept(jobs: ModuleType, tmp_path: Path) -> None:
+    spec = importlib.import_module(f"{MODULE}.otsynth_core.spec")
+    maps = importlib.import_module(f"{MODULE}.otsynth_core.maps")
+    ended(job(jobs, tmp_path))
+    first = pid(jobs)
+    request = spec.Tile(size=spec.SNAP, device="numpy")
+    with pytest.raises(spec.InputError, match="repeats along neither axis"):
+        ended(jobs.run(python(jobs, tmp_path), request, {"wall": maps.Map(picture(40, 48, 3))}))
+    assert pid(jobs) == first
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_that_lacks_something_is_told(jobs: ModuleType, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text(
+        f"#!{sys.executable}\nimport json, sys\nprint(json.dumps({{'is': 'ready', 'protocol': 4}}), flush=True)\n"
+        "sys.stdin.readline()\nprint(json.dumps({'is': 'step'}), flush=True)\nsys.stdin.readline()\n"
+    )
+    program.chmod(0o755)
+    chosen = jobs.Python((str(program),), dict(os.environ), 60, str(tmp_path))
+    with pytest.raises(jobs.JobError, match="cannot be used"):
+        ended(jobs.look(chosen))
+    assert not jobs.waits()
+
+
+def test_what_libraries_print_is_no_message(jobs: ModuleType, tmp_path: Path) -> None:
+    """Even while they are imported."""
+    real = Path(platform.__file__)
+    (tmp_path / "platform.py").write_text("import os\nos.write(1, b'noise')\n" + real.read_text("utf-8"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    work = jobs.look(jobs.Python((sys.executable,), environment, 60, str(tmp_path)))
+    assert ended(work)["python"] == platform.python_version()

@@ -97,7 +97,7 @@ class World:
 
     def own(self) -> bool:
         """Whether Blender's own Python would compute."""
-        return self.runtime.command("", self.place) == [sys.executable, "-I"]
+        return self.runtime.provider("", self.place).command == (sys.executable, "-I")
 
 
 def ended(work: Any) -> tuple[Any, list[Any]]:
@@ -136,8 +136,8 @@ def test_what_is_installed_is_tried_and_then_computes(world: World) -> None:
     assert state == world.managed.state(world.place)
     assert (state.condition, state.kind, state.versions) == ("ready", world.kind, {"tiny": "1.0"})
     assert world.left() == {"runtime"}
-    assert world.runtime.command("", world.place) == [str(state.python), "-I"]
-    assert world.runtime.command("mine", world.place) == ["mine"]
+    assert world.runtime.provider("", world.place).command == (str(state.python), "-I")
+    assert world.runtime.provider("mine", world.place).command == ("mine",)
     here = world.place / "runtime"
     assert list(here.rglob("tiny/__pycache__/__init__*.pyc"))
     code = "import sys, tiny; print(tiny.__file__, sys.prefix, sep='\\n')"
@@ -156,7 +156,7 @@ def test_it_is_installed_over_another_and_a_dead_ones_part_goes(world: World) ->
     (world.lists / "tiny.txt").write_text(pin(wheel(world.wheels, "tiny", "2.0", dict(MODULES))))
     state = world.managed.state(world.place)
     assert state.condition == "outdated"
-    assert world.runtime.command("", world.place) == [str(state.python), "-I"]
+    assert world.runtime.provider("", world.place).command == (str(state.python), "-I")
     (world.place / "part-dead").mkdir()
     assert world.install().versions == {"tiny": "2.0"}
     assert world.left() == {"runtime"}

@@ -134,7 +134,7 @@ def test_a_role_can_be_corrected_and_an_image_left_out(material: Scene) -> None:
 
 
 def made(scene: Scene, tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
-    return {nodes()._made_of(tree, node).name: node for node in tree.nodes if "otsynth_source" in node}
+    return {old.name: node for _, old, node in nodes().results([tree])}
 
 
 def test_all_maps_are_the_cores_result_in_step(material: Scene) -> None:

@@ -9,9 +9,9 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -180,14 +180,10 @@ def test_an_untouched_generated_image_works(scene: Scene) -> None:
 def refusal(scene: Scene, **options: object) -> str:
     """The words of a refusal; the scene and the folder are as before, and so is the temporary folder."""
     before = scene.state()
-    temporary = scene.folder.parent / "temporary"
-    temporary.mkdir(exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(temporary))
-        with pytest.raises(RuntimeError) as error:
-            bpy.ops.otsynth.tile(**{"device": "numpy", **options})
+    with pytest.raises(RuntimeError) as error:
+        bpy.ops.otsynth.tile(**{"device": "numpy", **options})
     assert scene.state() == before
-    assert not list(temporary.iterdir())
+    assert not list(Path(bpy.app.tempdir).glob("otsynth-*"))
     return str(error.value)
 
 

@@ -42,7 +42,7 @@ def there_and_back(
     picture = pixels.read(image, role)
     values = picture.map.image
     path = folder / f"copy{picture.ending}" if store == "beside" else None
-    made = pixels.create("copy", {None: values}, picture, path)
+    made = pixels.create("copy", {None: pixels.Ready.of(values, picture.ending)}, picture, path)
     np.testing.assert_array_equal(shown(made), want)
     np.testing.assert_array_equal(pixels.read(made, role).map.image, values)
     made.use_fake_user = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,6 +16,11 @@ from .conftest import MODULE, Scene, bpy, picture, png, values
 
 def module(name: str) -> ModuleType:
     return importlib.import_module(f"{MODULE}.{name}")
+
+
+def exchanged() -> list[Path]:
+    """What jobs have left of their files."""
+    return list(Path(bpy.app.tempdir).glob("otsynth-*"))
 
 
 class Options(SimpleNamespace):
@@ -126,27 +130,23 @@ def test_without_the_material_the_image_is_kept(scene: Scene) -> None:
     assert image.use_fake_user
 
 
-def test_another_file_gets_no_strangers(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_file_gets_no_strangers(scene: Scene) -> None:
     """Blender then calls `cancel`, which closes the work."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
     work = started()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     work.close()
     assert not [image for image in bpy.data.images if image.name.endswith("_tile")]
-    assert not list((tmp_path / "temporary").iterdir())
+    assert not exchanged()
 
 
-def test_cancelled_it_leaves_no_trace(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
+def test_cancelled_it_leaves_no_trace(scene: Scene) -> None:
     before = scene.state()
     work = started(store="beside")
     while next(work) is None:
         pass
     work.close()
     assert scene.state() == before
-    assert not list((tmp_path / "temporary").iterdir())
+    assert not exchanged()
 
 
 def test_use_the_result_is_of_the_material_that_was_meant(scene: Scene) -> None:
@@ -163,7 +163,7 @@ def test_steps_are_told_in_words_and_pictures(scene: Scene) -> None:
     updates = [update for update in work if update is not None]
     assert updates[0].words == "level 1 of 4"
     assert [update.fraction for update in updates] == sorted(update.fraction for update in updates)
-    assert [update.done for update in updates if update.done][-1] == "level 4 of 4 done"
+    assert updates[-1].words == "level 4 of 4"
     assert any(update.preview is not None for update in updates)
 
 
@@ -173,7 +173,7 @@ def test_the_preview_can_be_turned_off(scene: Scene) -> None:
 
 def test_what_is_running_is_put_in_words() -> None:
     running = module("running")
-    job = running.Running("Fill", iter(()), 0, (8, 8), 0.0)
+    job = running.Running("Fill", iter(()), 0, (8, 8), None, 0.0)
     assert str(job) == "Starting, 0%"
     job.start = running.time.monotonic() - 10
     job.take(running.Update(0.25, "level 2 of 5"))
@@ -184,7 +184,7 @@ def test_what_is_running_is_put_in_words() -> None:
 
 def test_a_second_job_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     running = module("running")
-    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), 0.0))
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), None, 0.0))
     for verb in (bpy.ops.otsynth.tile, bpy.ops.otsynth.synthesize, bpy.ops.otsynth.fill):
         assert not verb.poll()
         with pytest.raises(RuntimeError, match="Fill is running: wait for it, or cancel it"):
@@ -195,7 +195,7 @@ def test_cancel_is_for_a_job_that_runs(scene: Scene, monkeypatch: pytest.MonkeyP
     running = module("running")
     with pytest.raises(RuntimeError, match="No job is running"):
         bpy.ops.otsynth.cancel()
-    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), 0.0))
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), None, 0.0))
     assert bpy.ops.otsynth.cancel() == {"FINISHED"}
     assert running.current.cancelled
 
@@ -266,9 +266,9 @@ def test_variations_of_a_material_go_in_step(scene: Scene) -> None:
     assert sorted(i.name for i in bpy.data.images if "_tile" in i.name) == shown
 
 
-@pytest.mark.parametrize("number", [0, -2])
+@pytest.mark.parametrize("number", [0, -2, 17, 2**31 - 1])
 def test_no_variation_is_refused(scene: Scene, number: int) -> None:
-    with pytest.raises(RuntimeError, match=f"variations is {number}: one result at least"):
+    with pytest.raises(RuntimeError, match=f"variations is {number}: it must be a whole number from 1 to 16"):
         bpy.ops.otsynth.tile(device="numpy", variations=number)
 
 
@@ -357,3 +357,279 @@ def test_every_translated_label_is_one_that_is_shown(extension: ModuleType) -> N
         assert f'"{said}"' in shown or said in made, said
         assert context in ("*", "Operator")
         assert german != said
+
+
+def with_roughness(scene: Scene) -> bpy.types.Node:
+    rough = scene.tree.nodes.new("ShaderNodeTexImage")
+    rough.image = bpy.data.images.load(str(png(scene.folder / "rough.png", 255 - picture(40, 48, 1))))
+    shader = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    scene.tree.links.new(rough.outputs["Color"], shader.inputs["Roughness"])
+    return rough
+
+
+def test_two_images_of_one_name_are_two(scene: Scene) -> None:
+    """One of them from a library, which may have the same names."""
+    rough = with_roughness(scene)
+    rough.image.name = "wall.png"
+    library = scene.folder / "library.blend"
+    rough.image.name = "twin"
+    scene.node.image.name = "other"
+    rough.image.name = "wall.png"
+    bpy.data.libraries.write(str(library), {rough.image})
+    rough.image.name = "twin"
+    scene.node.image.name = "wall.png"
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.images = ["wall.png"]
+    rough.image = wanted.images[0]
+    assert rough.image.name == scene.node.image.name
+    assert bpy.ops.otsynth.tile(device="numpy", whole=True) == {"FINISHED"}
+    made = [n.image for n in scene.tree.nodes if n.type == "TEX_IMAGE" and "otsynth_source" in n]
+    assert len(made) == 2
+    colourful = [bool((values(image)[..., 0] != values(image)[..., 1]).any()) for image in made]
+    assert sorted(colourful) == [False, True]
+
+
+def test_every_map_without_a_node_is_kept(scene: Scene) -> None:
+    rough = with_roughness(scene)
+    work = started(whole=True)
+    scene.tree.nodes.remove(rough)
+    wall, other = sorted(finished(work), key=lambda image: image.name, reverse=True)
+    assert wall.name == "wall_tile"
+    assert not wall.use_fake_user
+    assert other.use_fake_user
+
+
+def test_a_file_that_came_meanwhile_stays(scene: Scene) -> None:
+    work = started(store="beside")
+    (scene.folder / "wall_tile.png").write_text("mine")
+    (image,) = finished(work)
+    assert (scene.folder / "wall_tile.png").read_text() == "mine"
+    assert Path(image.filepath).name == "wall_tile_2.png"
+
+
+@pytest.mark.parametrize("store", ["pack", "beside"])
+def test_what_fails_at_the_end_leaves_nothing(scene: Scene, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(module("nodes"), "use", broken)
+    before = scene.state()
+    with pytest.raises(RuntimeError, match="Nothing was changed"):
+        bpy.ops.otsynth.tile(device="numpy", use=True, whole=True, variations=2, store=store)
+    assert scene.state() == before
+
+
+def test_replacing_a_variant_takes_the_others_along(scene: Scene) -> None:
+    variations(scene, 3)
+    for number in (3, 1):
+        bpy.ops.otsynth.tile(device="numpy", variations=number, again="replace")
+    assert len([image for image in bpy.data.images if "_tile" in image.name]) == 1
+
+
+def test_a_variant_that_is_used_elsewhere_is_neither_replaced_away_nor_deleted(scene: Scene) -> None:
+    made = variations(scene, 3)
+    scene.tree.nodes.new("ShaderNodeTexImage").image = made[1]
+    names = [image.name for image in made]
+    bpy.ops.otsynth.tile(device="numpy", again="replace")
+    assert set(names) <= {image.name for image in bpy.data.images}
+    scene.tree.nodes.active = next(n for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.image.name == names[1])
+    bpy.ops.otsynth.variant()
+    scene.tree.nodes.new("ShaderNodeTexImage").image = bpy.data.images[names[0]]
+    bpy.ops.otsynth.keep()
+    assert {name for name in names if name in bpy.data.images} == {names[0], names[2]}
+
+
+def test_of_two_nodes_with_the_image_the_active_one_is_meant(scene: Scene) -> None:
+    second = scene.tree.nodes.new("ShaderNodeTexImage")
+    second.image, second.location = scene.node.image, (700, 50)
+    scene.tree.nodes.active = second
+    (image,) = finished(started())
+    assert made_node(scene, image).location.x == 700
+
+
+def test_of_two_nodes_without_an_image_the_one_that_lost_it_is_meant(scene: Scene) -> None:
+    empty = scene.tree.nodes.new("ShaderNodeTexImage")
+    scene.tree.nodes.active = scene.node
+    second = scene.tree.nodes.new("ShaderNodeTexImage")
+    second.image, second.location = scene.node.image, (700, 50)
+    scene.tree.nodes.active = second
+    work = started()
+    bpy.data.images.remove(scene.node.image)
+    (image,) = finished(work)
+    assert empty.location.x != 700
+    assert made_node(scene, image).location.x == 700
+
+
+def test_copies_of_a_variant_do_not_hold_up_the_steps(scene: Scene) -> None:
+    made = variations(scene, 3)
+    made[0].copy()
+    names, shown = [image.name for image in made], []
+    new = next(n.name for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    for _ in range(3):
+        bpy.ops.otsynth.variant()
+        shown.append(scene.tree.nodes[new].image.name)
+    assert shown[:2] == names[1:]
+
+
+def test_a_label_of_ones_own_stays(scene: Scene) -> None:
+    variations(scene, 2)
+    new = next(n for n in scene.tree.nodes if n.type == "TEX_IMAGE" and n.name != scene.node_name)
+    new.label = "mine"
+    bpy.ops.otsynth.variant()
+    assert new.label == "mine"
+
+
+def test_an_asset_that_is_kept_stays_one(scene: Scene) -> None:
+    variations(scene, 2, asset=True)
+    bpy.ops.otsynth.keep()
+    (kept,) = [image for image in bpy.data.images if "_tile" in image.name]
+    assert kept.asset_data is not None
+    assert kept.use_fake_user
+
+
+def test_a_node_that_shows_another_image_now_is_not_the_source(scene: Scene) -> None:
+    work = started()
+    scene.node.image = bpy.data.images.load(str(png(scene.folder / "other.png", picture(40, 48, 3))))
+    (image,) = finished(work)
+    assert image.use_fake_user
+    assert len([n for n in scene.tree.nodes if n.type == "TEX_IMAGE"]) == 1
+
+
+def test_two_nodes_of_one_image_have_a_result_each(scene: Scene) -> None:
+    second = scene.tree.nodes.new("ShaderNodeTexImage")
+    second.image = scene.node.image
+    second.location = 700, 0
+    shader = next(n for n in scene.tree.nodes if n.type == "BSDF_PRINCIPLED")
+    scene.tree.links.new(second.outputs["Color"], shader.inputs["Emission Color"])
+    work = started(whole=True)
+    second.name = "renamed"
+    finished(work)
+    sources = [old.name for _, old, _ in module("nodes").results([scene.tree])]
+    assert sorted(sources) == sorted([scene.node_name, "renamed"])
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf"), 1e30])
+def test_a_factor_that_is_none_is_refused(scene: Scene, factor: float) -> None:
+    with pytest.raises(RuntimeError, match="factor is .*: it must be more than 0"):
+        bpy.ops.otsynth.synthesize(size="factor", factor=factor, device="numpy")
+
+
+def test_a_factor_alone_counts(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(factor=2, device="numpy")
+    assert (96, 80) in [tuple(image.size) for image in bpy.data.images]
+
+
+def test_seeds_go_round_at_their_limit(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy", seed=2**31 - 1, variations=2)
+    seeds = [json.loads(image["otsynth"])["seed"] for image in bpy.data.images if "otsynth" in image]
+    assert sorted(seeds) == [0, 2**31 - 1]
+
+
+def test_previews_of_a_fill_lie_where_the_hole_is(scene: Scene) -> None:
+    mask = np.zeros((160, 150, 1), np.uint8)
+    mask[20:52, 90:122] = 255
+    scene.node.image = bpy.data.images.load(str(png(scene.folder / "large.png", picture(160, 150, 3))))
+    bpy.data.images.load(str(png(scene.folder / "hole.png", mask)))
+    synthesis = module("synthesis")
+    options = Options(mask_from="image", mask="hole.png", invert=False, margin=0, fill_wrap="none")
+    work = synthesis.work(bpy.context, options, synthesis.Kind("Fill", "fill", "_filled"), module("background").aside)
+    shown = [update for update in work if update is not None and update.preview is not None]
+    assert shown
+    for update in shown:
+        top, left, bottom, right = update.place
+        assert top <= 20 / 160
+        assert left <= 90 / 150
+        assert bottom >= 52 / 160
+        assert right >= 122 / 150
+        height, width = update.preview.shape[:2]
+        assert abs((right - left) * 150 / width - (bottom - top) * 160 / height) < 0.5  # square pixels
+
+
+class Pretender:
+    """What a modal operator is made of, apart from Blender's window."""
+
+    bl_label = "Pretend"
+
+    def __new__(cls, work: Generator, told: Callable[[object], None] = lambda made: None) -> object:
+        running = module("running")
+        kind = type("Pretend", (running.Job,), {"bl_label": cls.bl_label})
+        operator = kind()
+        operator._work, operator.said = work, []
+        operator.report = lambda level, words: operator.said.append(words)
+        operator.told = told
+        window = bpy.context.window_manager
+        timer = window.event_timer_add(10, window=bpy.context.window)
+        running.current = running.Running("Pretend", work, 0, (8, 8), timer, 0.0)
+        return operator
+
+
+def tick(operator: object, kind: str = "TIMER", value: str = "NOTHING") -> set[str]:
+    return operator.modal(bpy.context, SimpleNamespace(type=kind, value=value))  # type: ignore[attr-defined]
+
+
+def steps(*told: object, end: object = None) -> Generator:
+    yield from told
+    return end
+
+
+def test_a_tick_takes_what_is_new_and_goes_on(scene: Scene) -> None:
+    running = module("running")
+    picture = np.zeros((2, 2, 3), np.uint8)
+    new = running.Update(0.2, "one"), running.Update(0.4, "two", picture, (0, 0, 0.5, 0.5))
+    operator = Pretender(steps(*new, None, end="made"), told=lambda made: operator.said.append(made))
+    assert tick(operator, "MOUSEMOVE") == {"PASS_THROUGH"}
+    assert running.current.words == "Starting"
+    assert tick(operator) == {"PASS_THROUGH"}
+    assert (running.current.words, running.current.preview, running.current.place) == ("two", picture, (0, 0, 0.5, 0.5))
+    assert tick(operator) == {"FINISHED"}
+    assert operator.said == ["made"]
+    assert running.current is None
+
+
+@pytest.mark.parametrize("how", ["key", "button", "unregister", "blender"])
+def test_a_job_is_ended(scene: Scene, extension: ModuleType, how: str) -> None:
+    running, closed = module("running"), []
+
+    def work() -> Generator:
+        try:
+            while True:
+                yield None
+        finally:
+            closed.append(True)
+
+    operator = Pretender(work())
+    tick(operator)
+    assert not closed
+    match how:
+        case "key":
+            assert tick(operator, "ESC", "RELEASE") == {"PASS_THROUGH"}
+            assert tick(operator, "ESC", "PRESS") == {"CANCELLED"}
+        case "button":
+            bpy.ops.otsynth.cancel()
+            assert tick(operator) == {"CANCELLED"}
+        case "unregister":
+            extension.unregister()
+            extension.register()
+            assert tick(operator) == {"CANCELLED"}
+        case "blender":
+            operator.cancel(bpy.context)
+    assert closed
+    assert running.current is None
+
+
+@pytest.mark.parametrize("where", ["work", "told"])
+def test_an_error_of_our_own_does_not_lock_the_extension(scene: Scene, where: str) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("oops")
+
+    def work() -> Generator:
+        yield None
+        if where == "work":
+            broken()
+
+    operator = Pretender(work(), told=broken)
+    assert tick(operator) == {"PASS_THROUGH"}
+    assert tick(operator) == {"CANCELLED"}
+    assert "KeyError: 'oops'. Nothing was changed" in operator.said[0]
+    assert module("running").current is None
+    assert bpy.ops.otsynth.tile.poll()

@@ -110,13 +110,13 @@ def test_maps_with_other_tiles_are_refused_by_name(pixels: ModuleType, scene: Sc
 
 
 def test_what_fails_leaves_no_tile_behind(pixels: ModuleType, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> bytes:
+    def full(*_: object) -> None:
         if (scene.folder / "skin_tile.1002.png").exists():
             raise OSError(28, "No space left on device")
-        return encoded(*_)
+        written(*_)
 
-    encoded = pixels.encoded
-    monkeypatch.setattr(pixels, "encoded", full)
+    written = pixels._fill_whole
+    monkeypatch.setattr(pixels, "_fill_whole", full)
     assert "No space left" in refusal(scene, store="beside")
 
 

@@ -136,4 +136,4 @@ def test_blender_quits_and_leaves_nothing(window: Window, wall: Path) -> None:
     assert window.quit() == 0, window.log()
     window.close()
     assert not window.left()
-    assert not list(window.temporary.glob("otsynth-*"))
+    assert not list(window.temporary.rglob("otsynth-*"))

@@ -143,6 +143,10 @@ class Window:
 
     # Screen, mouse, keyboard
 
+    def picture(self) -> np.ndarray:
+        """The whole screen: uint8 (H, W, 3)."""
+        return self._screen.picture()
+
     def screenshot(self, path: Path) -> None:
         """Writes the whole screen as PNG, once what happened before is drawn."""
         time.sleep(0.5)
