@@ -106,8 +106,8 @@ def test_blender_goes_on_while_it_computes(window: Window, wall: Path) -> None:
         *spent, reading, placing = sorted(window.run(UNTIMED))
         longest.append(max(gaps[:-1]))  # the last may be that of placing
         print(
-            f"\nplacing the result {placing:.3f} s, reading the source {reading:.3f} s, else {max(spent):.3f} s at most;"
-            f" gaps: longest {longest[-1]:.3f} s; to draw the same without a job: longest {max(drawn):.3f} s"
+            f"\nplacing the result {placing:.3f} s, reading the source {reading:.3f} s, else {max(spent):.3f} s;"
+            f" longest gap {longest[-1]:.3f} s; to draw the same without a job: {max(drawn):.3f} s"
         )
         assert len(spent) > 20
         assert max(spent) < 0.05
@@ -217,6 +217,35 @@ def test_undo_meanwhile_and_the_result_is_one_step_of_it(window: Window, wall: P
     window.key("ctrl+shift+z")
     window.wait(RESULTS, 10)
     assert np.array_equal(window.pixels(name), pixels)
+
+
+@pytest.mark.parametrize("how", ["EXEC_DEFAULT", "INVOKE_DEFAULT"])
+def test_adjust_last_operation_makes_it_anew(window: Window, wall: Path, how: str) -> None:
+    shader_editor(window, wall)
+    window.run("bpy.ops.ed.undo_push(message='before')")
+    window.run(f"bpy.ops.otsynth.tile({how!r}, True, seed=3, quality='draft')", NODES)
+    window.wait(f"{RUNNING} is None and {RESULTS}", 60)
+    window.run(
+        "last = bpy.context.window_manager.operators[-1]\n"
+        "assert last.bl_idname == 'OTSYNTH_OT_tile', last.bl_idname\n"
+        "last.seed = 4\n"
+        "bpy.ops.ed.undo_redo()",
+        NODES,
+    )
+    [name] = results(window)
+    assert window.run(f"import json\nanswer = json.loads(bpy.data.images[{name!r}]['otsynth'])['seed']") == 4
+
+
+def test_search_finds_the_operators(window: Window, wall: Path, out: Path) -> None:
+    shader_editor(window, wall)
+    window.move(500, 300)
+    window.run("bpy.ops.wm.search_menu('INVOKE_DEFAULT')", NODES)  # as F3 does
+    window.settle(20)
+    window.type("make seamless")
+    window.settle(20)
+    window.screenshot(out / "search.png")
+    window.key("Return")
+    window.wait(RESULTS, 60)
 
 
 def test_another_file_ends_the_job(window: Window, wall: Path) -> None:

@@ -186,6 +186,11 @@ class Window:
         self._screen.xdotool("key", name)
         self.settle()
 
+    def type(self, text: str) -> None:
+        """Types a text where the mouse is."""
+        self._screen.xdotool("type", "--delay", 30, text)
+        self.settle()
+
     # The sidebar and its buttons
 
     def sidebar(self, space: str, tab: str = "Texture Synthesis", width: int = 320) -> None:
