@@ -14,6 +14,8 @@ import bpy
 from . import jobs, kinds, managed, processes, running, runtime
 from .running import Aside, Job, Update
 
+_SHOWN = ("numpy", "numba", "torch", "triton")
+"""The packages of the runtime that are worth a line."""
 _found: list[str] = []
 """What the worker has found where it computes, when it was last asked, in words."""
 
@@ -79,8 +81,9 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
     def _draw_runtime(self, box: Any) -> None:
         state = managed.state(self.place)
         box.label(text=f"Runtime: {state.words}", icon="PACKAGE")
-        if state.versions:
-            box.label(text=", ".join(f"{name} {v}" for name, v in sorted(state.versions.items())), icon="BLANK1")
+        versions = [f"{name} {state.versions[name]}" for name in _SHOWN if name in state.versions]
+        if versions:
+            box.label(text=", ".join(versions), icon="BLANK1")
         box.label(text=f"In {self.place}", icon="BLANK1")
         box.prop(self, "wheels")
         for kind in kinds.kinds():

@@ -145,9 +145,10 @@ def test_there_is_nothing_to_remove_or_copy(preferences: Any) -> None:
 
 def test_the_runtime_computes_once_it_is_there(scene: Scene, preferences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     managed = module("managed")
-    state = managed.State("ready", "Installed: Processor", python=Path("/nowhere/runtime/python"))
+    versions = {"numba": "1.2", "numpy": "3.4", "llvmlite": "5"}
+    state = managed.State("ready", "Installed: Processor", python=Path("/nowhere/runtime/python"), versions=versions)
     monkeypatch.setattr(managed, "state", lambda place: state if place == preferences.place else None)
     assert preferences.chosen().command == ("/nowhere/runtime/python", "-I")
-    assert "Computes: Installed: Processor" in drawn(preferences)
+    assert {"Computes: Installed: Processor", "numpy 3.4, numba 1.2"} <= set(drawn(preferences))
     with pytest.raises(RuntimeError, match='Python "/nowhere/runtime/python" cannot be started'):
         bpy.ops.otsynth.tile(device="numpy")
