@@ -8,7 +8,7 @@ at its own size: colour with alpha premultiplied, normals as vectors that end up
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
 
@@ -58,6 +58,8 @@ class Map:
         image, role, weight = self.image, self.role, self.weight
         if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4):
             raise InputError(f"image is {_described(image)}: an array (H, W) or (H, W, 1 to 4 channels) is wanted")
+        if type(image) is not np.ndarray or not image.dtype.isnative:  # a matrix, or numbers as some files have them
+            return replace(self, image=np.asarray(image, image.dtype.newbyteorder("="))).checked()
         if 0 in image.shape:
             raise InputError(f"image is empty: its shape is {image.shape}")
         if image.dtype.kind == "f":

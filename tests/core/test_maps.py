@@ -361,3 +361,13 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
 )
 def test_roles_are_guessed_from_names(name: str, among: bool, role: str | None) -> None:
     assert guessed(name, among) == role
+
+
+@pytest.mark.parametrize("kind", [">u2", "<u2", ">f4", "matrix"])
+def test_numbers_in_another_order_of_bytes_and_matrices_are_images_as_well(kind: str) -> None:
+    values = np.random.default_rng(0).integers(0, 60000, (24, 24)).astype(np.uint16)
+    given = np.asmatrix(values) if kind == "matrix" else values.astype(kind)
+    wanted = otsynth_core.tile(values if kind != ">f4" else values.astype(np.float32), device="numpy").image
+    made = otsynth_core.tile(given, device="numpy").image
+    assert made.dtype.isnative
+    np.testing.assert_array_equal(made, wanted)
