@@ -239,7 +239,8 @@ class _Walk:
                     if passing.to_socket == out:
                         self.back(passing.from_socket, role, split, groups)
             elif node.type == "TEX_IMAGE":
-                node = _made_of(node, _keyed(socket.id_data)) or node
+                if MADE_OF in node:
+                    node = _made_of(node, _keyed(socket.id_data)) or node
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
                     alpha = out.name == "Alpha"
