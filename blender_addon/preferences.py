@@ -3,6 +3,7 @@
 No postponed annotations here: Blender reads property definitions from the annotations themselves.
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator
@@ -48,15 +49,21 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
         """Where the managed runtime is, or would be."""
         return Path(bpy.utils.extension_path_user(__package__)) / "runtime"
 
+    @property
+    def compiled(self) -> Path:
+        """Where what Numba has compiled is kept."""
+        return self.place.with_name("compiled")
+
     def provider(self) -> runtime.Provider:
         """Who computes."""
         return runtime.provider(self.python, self.place)
 
     def chosen(self) -> jobs.Python:
         """The Python that computes, for a job."""
-        return jobs.Python(
-            self.provider().command, processes.environment(), float(self.idle), bpy.app.tempdir or tempfile.gettempdir()
-        )
+        # where Numba keeps what it has compiled is the extension's own folder unless it is told otherwise
+        environment = {"NUMBA_CACHE_DIR": str(self.compiled)} | processes.environment()
+        folder = bpy.app.tempdir or tempfile.gettempdir()
+        return jobs.Python(self.provider().command, environment, float(self.idle), folder)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -189,6 +196,7 @@ class OTSYNTH_OT_remove(_Exclusive, bpy.types.Operator):
         jobs.release()
         try:
             managed.remove(of(context).place)
+            shutil.rmtree(of(context).compiled, ignore_errors=True)
         except managed.InstallError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

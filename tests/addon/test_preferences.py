@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -152,3 +153,18 @@ def test_the_runtime_computes_once_it_is_there(scene: Scene, preferences: Any, m
     assert {"Computes: Installed: Processor", "numpy 3.4, numba 1.2"} <= set(drawn(preferences))
     with pytest.raises(RuntimeError, match='Python "/nowhere/runtime/python" cannot be started'):
         bpy.ops.otsynth.tile(device="numpy")
+
+
+def test_nothing_is_written_into_the_extensions_own_folder(scene: Scene, extension: ModuleType) -> None:
+    """Numba keeps what it compiles beside the source unless it is told otherwise."""
+    folder = Path(extension.__file__).parent
+
+    def there() -> set[Path]:
+        return {path for path in folder.rglob("*") if path.suffix in (".nbi", ".nbc", ".npy", ".json")}
+
+    before = there()
+    assert bpy.ops.otsynth.tile(device="cpu") == {"FINISHED"}
+    image = next(image for image in bpy.data.images if "otsynth" in image)
+    assert there() == before
+    if json.loads(image["otsynth"])["device"] == "numba":
+        assert list(module("preferences").of(bpy.context).compiled.rglob("*.nbi"))
