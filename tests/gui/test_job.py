@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from screen import SIZE
-from test_window import IMAGES, NODES, RESULTS, SCENE, TREE, results, shader_editor, show_all
+from test_window import IMAGES, NODES, RESULTS, SCENE, TREE, results, set_options, shader_editor, show_all
 from window import Window
 
 RUNNING = "__import__('sys').modules['bl_ext.user_default.otsynth.running'].current"
@@ -36,13 +36,6 @@ running = sys.modules['bl_ext.user_default.otsynth.running']
 running.Job._advanced, running._announce = running.Job._advanced.own, running._announce.own
 answer = bpy.app.driver_namespace.pop('spent')
 """
-
-
-def set_options(window: Window, **options: object) -> None:
-    """As a script would; then the panel's buttons are drawn anew, with what they now stand for."""
-    code = [f"bpy.context.scene.otsynth.{name} = {value}" for name, value in options.items()]
-    window.run("\n".join([*code, "for area in window.screen.areas: area.tag_redraw()"]))
-    window.settle()
 
 
 def begun(window: Window, idname: str = "otsynth.synthesize", space: str = NODES, share: float = 0.02) -> None:

@@ -48,6 +48,13 @@ def shader_editor(window: Window, wall: Path) -> str:
     return name
 
 
+def set_options(window: Window, **options: object) -> None:
+    """As a script would; then the panel's buttons are drawn anew, with what they now stand for."""
+    code = [f"bpy.context.scene.otsynth.{name} = {value}" for name, value in options.items()]
+    window.run("\n".join([*code, "for area in window.screen.areas: area.tag_redraw()"]))
+    window.settle()
+
+
 def show_all(window: Window) -> None:
     """All nodes, left of the sidebar."""
     window.run(
@@ -71,7 +78,7 @@ def results(window: Window) -> list[str]:
 
 def test_make_seamless_with_the_mouse_is_what_a_script_makes(window: Window, wall: Path, out: Path) -> None:
     shader_editor(window, wall)
-    window.run("bpy.context.scene.otsynth.seed = 3")
+    set_options(window, seed=3)
     window.screenshot(out / "panel.png")
     window.click(*window.find("otsynth.tile"))
     window.wait(RESULTS, 120)
