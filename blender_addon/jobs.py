@@ -76,8 +76,6 @@ class Step:
 
     level: int
     levels: int
-    round: int
-    rounds: int
     fraction: float
     preview: np.ndarray | None
     place: tuple[float, ...]
@@ -180,7 +178,7 @@ def _step(message: dict[str, Any]) -> Step:
     if shown is not None:
         picture, place = np.load(shown["file"], allow_pickle=False), tuple(shown["place"])
         Path(shown["file"]).unlink()
-    numbers = {name: message[name] for name in ("level", "levels", "round", "rounds", "fraction")}
+    numbers = {name: message[name] for name in ("level", "levels", "fraction")}
     return Step(**numbers, preview=picture, place=place)
 
 

@@ -1,7 +1,8 @@
 """The one job that runs, and the operators that run one: Blender goes on meanwhile, and Esc or Cancel ends it.
 
 `modal` does the job while Blender draws, a step a tick; `execute` does the same job at once, for scripts, headless runs
-and Adjust Last Operation. What is done is one generator, the operator's `work`, and bpy is touched nowhere but in it.
+and Adjust Last Operation. What is done is one generator, the operator's `work`; while Blender draws, the worker is
+waited for in a thread, which does not touch bpy.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def _ready(
     return _Made(values, outcome.report)
 
 
-def _updates(done: int, total: int, number: int | None) -> Any:
+def _updates(done: int, total: int, number: int | None) -> Callable[[jobs.Step], Update]:
     """What makes Updates of the worker's steps on one of several requests; number: of the UDIM tile that it is of."""
     which = f"result {done + 1} of {total}, " if total > 1 else ""
     down, across = (0, 0) if number is None else (-((number - 1001) // 10), (number - 1001) % 10)
