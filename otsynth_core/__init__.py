@@ -6,6 +6,7 @@
     result = otsynth_core.tile({"color": a, "normal": b, "roughness": c})   # the maps of one material, in step
     result.images["normal"]
     result = otsynth_core.fill(image, mask)                      # what is white in the mask is made anew
+    result = otsynth_core.tile(image, gradient=otsynth_core.Gradient())   # by the paper's own solver; it needs torch
 
 An image is an array (H, W) or (H, W, C), uint8, uint16 or float; the result has the same dtype and channels. A map's
 name tells its role, or `Map(array, role)` does.
@@ -19,13 +20,14 @@ import numpy as np
 
 from . import tasks
 from .maps import Given, Map, MapSet
-from .spec import Fill, InputError, Size, Synthesize, Tile
+from .spec import Fill, Gradient, InputError, Size, Synthesize, Tile
 from .tasks import Field, Result
 from .transport import Step
 
 __all__ = [
     "Field",
     "Fill",
+    "Gradient",
     "InputError",
     "Map",
     "Result",
@@ -50,12 +52,14 @@ def tile(
     quality: str = Tile.quality,
     threads: int | None = Tile.threads,
     memory: int | None = Tile.memory,
+    gradient: Gradient | None = Tile.gradient,
     progress: Callable[[Step], None] | None = None,
 ) -> Result:
     """A seamless version of an image, or of a material's maps, of `size` = (width, height) or about its own.
 
     See `spec.Tile`. Where the image repeats, its own size is changed to the nearest that holds whole periods; "snap"
-    insists on it. With the method "heal" the picture stays but for a band along its edges.
+    insists on it. With the method "heal" the picture stays but for a band along its edges. gradient: settings of the
+    paper's own solver, to take it in the place of ours.
     Raises InputError for an image or a value that cannot be used.
     """
     request = Tile(
@@ -67,6 +71,7 @@ def tile(
         quality=quality,
         threads=threads,
         memory=memory,
+        gradient=gradient,
     )
     return tasks.finished(tasks.steps(request, image), progress)
 
@@ -117,13 +122,22 @@ def synthesize(
     quality: str = Synthesize.quality,
     threads: int | None = Synthesize.threads,
     memory: int | None = Synthesize.memory,
+    gradient: Gradient | None = Synthesize.gradient,
     progress: Callable[[Step], None] | None = None,
 ) -> Result:
     """A texture of `size` = (width, height) like an image, or a material's maps, wrapping on the axes of `wrap`.
 
-    See `spec.Synthesize`. Raises InputError for an image or a value that cannot be used.
+    See `spec.Synthesize`; gradient: settings of the paper's own solver, to take it in the place of ours.
+    Raises InputError for an image or a value that cannot be used.
     """
     request = Synthesize(
-        size=Size.of(size), wrap=wrap, seed=seed, device=device, quality=quality, threads=threads, memory=memory
+        size=Size.of(size),
+        wrap=wrap,
+        seed=seed,
+        device=device,
+        quality=quality,
+        threads=threads,
+        memory=memory,
+        gradient=gradient,
     )
     return tasks.finished(tasks.steps(request, image), progress)

@@ -9,23 +9,38 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, replace
+from dataclasses import Field as Option
 from math import isfinite
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
-from . import files, kernels, metrics, tasks
+from . import curve, files, kernels, metrics, tasks
 from .maps import Map, MapSet
 from .roles import ROLES, guessed
-from .spec import SNAP, TASKS, Fill, InputError, Request, Size, Tile, to_json
+from .spec import SNAP, TASKS, Fill, Gradient, InputError, Request, Size, Tile, to_json
 from .tasks import Field, Region, Result, render
 from .transport import Step
 
 BAR = 30
-NUMBERS = {"seed": "N", "threads": "N", "memory": "MiB", "margin": "PX", "band": "PX"}
+NUMBERS = {
+    "seed": "N",
+    "threads": "N",
+    "memory": "MiB",
+    "margin": "PX",
+    "band": "PX",
+    "iterations": "N",
+    "scales": "N",
+    "samples": "N",
+}
 """Options that are whole numbers, and what stands for one in the help."""
+REALS = {"t": "T", "entropy": "SHARE"}
+"""Those that are any numbers."""
 RENDER = "render"
+SOLVERS = ("transport", "gradient")
+FLAGS = {"weights": "vgg"}
+"""Options of the gradient solver that go by another name here: --weight is a map's."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,22 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=summary, description=summary)
         _common(verb)
         for option in fields(kind):
-            if isinstance(option.default, bool):
-                verb.add_argument(f"--{option.name}", action="store_true", help=option.metadata["help"])
-                continue
-            parsers: dict[str, Callable[[str], object]] = {
-                "size": (lambda text: text if text == SNAP else Size.parse(text)) if kind is Tile else Size.parse,
-                **dict.fromkeys(NUMBERS, int),
-            }
-            verb.add_argument(
-                f"--{option.name}",
-                type=_parsed(parsers.get(option.name, str), option.name),
-                default=option.default,
-                required=option.default is MISSING,
-                choices=option.metadata.get("choices"),
-                metavar={"size": "WxH", **NUMBERS}.get(option.name),
-                help=option.metadata["help"],
-            )
+            if option.name != "gradient":
+                _add(verb, option, kind)
         verb.add_argument(
             "--weight",
             type=_pairs(float),
@@ -104,17 +105,54 @@ def _parser() -> argparse.ArgumentParser:
             _filling(verb)
         else:
             verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
+            _solving(verb)
     summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
     verb = verbs.add_parser(RENDER, help=summary, description=summary)
     verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
     _common(verb)
-    verb.set_defaults(report=None, save_field=None, weight=None)
+    verb.set_defaults(report=None, save_field=None, curve=None, weight=None)
     return parser
+
+
+def _add(verb: argparse._ActionsContainer, option: Option[Any], kind: type) -> None:
+    """The flag of an option. One of the gradient solver has no default: what was not said can be told."""
+    of_gradient = kind is Gradient
+    flag, help = "--" + FLAGS.get(option.name, option.name), option.metadata["help"]
+    if isinstance(option.default, bool):
+        verb.add_argument(flag, action="store_true", help=help)
+        return
+    parsers: dict[str, Callable[[str], object]] = {
+        "size": (lambda text: text if text == SNAP else Size.parse(text)) if kind is Tile else Size.parse,
+        **dict.fromkeys(NUMBERS, int),
+        **dict.fromkeys(REALS, float),
+    }
+    told = f"{help} ({option.default})" if of_gradient and option.default is not None else help
+    verb.add_argument(
+        flag,
+        dest=option.name,
+        type=_parsed(parsers.get(option.name, str), option.name),
+        default=None if of_gradient else option.default,
+        required=option.default is MISSING,
+        choices=option.metadata.get("choices"),
+        metavar={"size": "WxH", "weights": "FILE", **NUMBERS, **REALS}.get(option.name),
+        help=told,
+    )
+
+
+def _solving(verb: argparse.ArgumentParser) -> None:
+    """Which solver, and what only the gradient solver takes."""
+    verb.add_argument(
+        "--solver", choices=SOLVERS, default=SOLVERS[0], help="our own, or the paper's, which needs torch (transport)"
+    )
+    group = verb.add_argument_group("with --solver gradient")
+    for option in fields(Gradient):
+        _add(group, option, Gradient)
+    group.add_argument("--curve", type=Path, metavar="C.png", help="draw the loss over the iterations")
 
 
 def _filling(verb: argparse.ArgumentParser) -> None:
     """What only fill takes."""
-    verb.set_defaults(save_field=None)
+    verb.set_defaults(save_field=None, curve=None)
     verb.add_argument("--mask", type=Path, metavar="M", required=True, help="image: white is filled, grey is blended")
     verb.add_argument("--source-mask", type=Path, metavar="M", help="image: white is where material may be taken from")
     verb.add_argument(
@@ -147,7 +185,8 @@ def _parsed(parse: Callable[[str], object], name: str) -> Callable[[str], object
         except InputError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{name} is {text!r}: a whole number is wanted") from None
+            wanted = "a number" if name in REALS else "a whole number"
+            raise argparse.ArgumentTypeError(f"{name} is {text!r}: {wanted} is wanted") from None
 
     return value
 
@@ -195,7 +234,7 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
     for path, target in targets.items():
         later = target.parent == Path(options.out) and not target.parent.exists()  # a folder that is to be made
         files.check_target(target.parent.with_name(target.name) if later else target, pictures[path])
-    notes = [path for path in (options.report, options.save_field) if path]
+    notes = [path for path in (options.report, options.save_field, options.curve) if path]
     for path in notes:
         files.check_folder(path)
     beside = (getattr(options, name, None) for name in ("field", "mask", "source_mask"))
@@ -204,15 +243,21 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
     written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
         if written.count(path.resolve()) > 1:
-            what = "report" if path == options.report else "field" if path == options.save_field else "image"
-            raise InputError(f"{path}: would be written twice; choose another for the {what}")
+            kinds = {options.report: "report", options.save_field: "field", options.curve: "curve"}
+            raise InputError(f"{path}: would be written twice; choose another for the {kinds.get(path, 'image')}")
         if path.exists() and any(path.samefile(source) for source in read if source.exists()):
             raise InputError(
                 f"{path}: would overwrite an exemplar, a mask or a field that is read; choose another name"
             )
     if options.save_field and getattr(options, "method", None) == "heal":
         raise InputError(f"{options.save_field}: healing has no field to keep; leave --save-field out")
+    if options.save_field and getattr(options, "solver", None) == "gradient":
+        raise InputError(f"{options.save_field}: the gradient solver has no field to keep; leave --save-field out")
+    if options.curve:
+        curve.check(options.curve)
     for path in notes:
+        if path == options.curve and path != Path(options.out):
+            continue
         if path.suffix.lower() in files.SUFFIXES or path == Path(options.out):
             raise InputError(f"{path}: is where images go; name the report .json, the field .npz")
 
@@ -273,6 +318,8 @@ def _write(
             if report:
                 part = parts.enter_context(files.replaced(options.report))
                 part.write_text(json.dumps(report, indent=2) + "\n")
+            if options.curve and result:
+                curve.draw(result.losses, parts.enter_context(files.replaced(options.curve)))
             files.write_all(made)
     except BaseException:
         for folder in new:
@@ -373,7 +420,19 @@ def _targets(options: argparse.Namespace, paths: list[Path]) -> dict[Path, Path]
 
 def _request(options: argparse.Namespace) -> Request:
     kind = TASKS[options.task]
+    options.gradient = _gradient(options)
     return kind(**{option.name: getattr(options, option.name) for option in fields(kind)})
+
+
+def _gradient(options: argparse.Namespace) -> Gradient | None:
+    """The gradient solver's settings, if it is to solve."""
+    said: dict[str, Any] = {option.name: getattr(options, option.name, None) for option in fields(Gradient)}
+    given = {name: value for name, value in said.items() if value is not None}
+    if getattr(options, "solver", None) == "gradient":
+        return Gradient(**given)
+    for name in [*given, *(["curve"] if options.curve else [])]:
+        raise InputError(f"--{FLAGS.get(name, name)} is the gradient solver's: add --solver gradient, or leave it out")
+    return None
 
 
 class _Bar:

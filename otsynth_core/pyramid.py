@@ -7,8 +7,8 @@ import numpy as np
 COARSEST = 11
 """The pyramid ends when the next level's short side would be below this many pixels: at 11 to 21 of them."""
 
-_TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
-_TAPS /= _TAPS.sum()
+TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
+TAPS /= TAPS.sum()
 
 
 def downsample(u: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def downsample(u: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         n = u.shape[axis] // 2
         padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode="symmetric")
-        taps = (np.take(padded, 2 * np.arange(n) + t, axis) * _TAPS[t].astype(u.dtype) for t in range(4))
+        taps = (np.take(padded, 2 * np.arange(n) + t, axis) * TAPS[t].astype(u.dtype) for t in range(4))
         u = sum(taps)  # type: ignore[assignment]
     return u
 

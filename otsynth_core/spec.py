@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 MIN_SIDE = 8
@@ -28,6 +29,9 @@ WRAPS = ("both", "x", "y", "none")
 METHODS = ("resynthesize", "heal")
 QUALITIES = ("draft", "normal", "high")
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch", "numpy")
+FEATURES = ("patches", "vgg", "both")
+LOSSES = ("ot", "entropic", "sinkhorn", "gram", "nearest")
+DESCENTS = ("adam", "lbfgs", "fixed")
 
 
 class InputError(ValueError):
@@ -70,12 +74,8 @@ def _option(default: Any, help: str, **limits: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common:
-    seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
-    device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
-    quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
-    threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
-    memory: int | None = _option(None, "MiB for temporary arrays; more is seldom faster", min=1, max=2**20)
+class _Checked:
+    """Options whose values are held to what their fields say."""
 
     def _check(self) -> None:
         for option in fields(self):
@@ -85,14 +85,82 @@ class _Common:
             if "choices" in limits and value not in limits["choices"]:
                 raise InputError(f"{option.name} is {value!r}: it must be one of {', '.join(limits['choices'])}")
             if "min" in limits and not (value is None and option.default is None):
-                try:
-                    object.__setattr__(self, option.name, operator.index(value))
-                    inside = limits["min"] <= value <= limits["max"]
-                except TypeError:
-                    inside = False
-                if not inside:
-                    wanted = f"a whole number from {limits['min']} to {limits['max']}"
-                    raise InputError(f"{option.name} is {value!r}: it must be {wanted}")
+                self._check_number(option.name, value, limits)
+
+    def _check_number(self, name: str, value: Any, limits: Mapping[str, Any]) -> None:
+        whole = isinstance(limits["max"], int)
+        try:
+            number = operator.index(value) if whole else float(value) if isinstance(value, Real) else None
+            inside = number is not None and limits["min"] <= number <= limits["max"]
+        except TypeError:
+            inside = False
+        if not inside:
+            wanted = f"a {'whole ' if whole else ''}number from {limits['min']} to {limits['max']}"
+            raise InputError(f"{name} is {value!r}: it must be {wanted}")
+        object.__setattr__(self, name, number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common(_Checked):
+    seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
+    device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
+    quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
+    threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
+    memory: int | None = _option(None, "MiB for temporary arrays; more is seldom faster", min=1, max=2**20)
+
+    def _check(self) -> None:
+        super()._check()
+        gradient = getattr(self, "gradient", None)
+        if gradient is not None and not isinstance(gradient, Gradient):
+            raise InputError(f"gradient is {gradient!r}: spec.Gradient(...) is wanted, or None for our own solver")
+        if gradient is not None and self.quality != "normal":
+            raise InputError(
+                f"quality is {self.quality}: the gradient solver's work is told in iterations; leave it out"
+            )
+        if gradient is not None and self.memory is not None:
+            raise InputError(f"memory is {self.memory}: the gradient solver has no use for it; leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient(_Checked):
+    """The paper's solver in the place of ours: ascent on potentials and descent on pixels in turn. It needs torch."""
+
+    features: str = _option(
+        "patches", "what is compared: patches at several scales, layers of VGG, or both", choices=FEATURES
+    )
+    loss: str = _option(
+        "ot", "how far two sets of features are apart; nearest is ot without potentials", choices=LOSSES
+    )
+    descent: str = _option(
+        "adam", "how pixels are moved; fixed: each to the mean of its patches' answers, at one scale", choices=DESCENTS
+    )
+    iterations: int = _option(300, "steps of the descent", min=1, max=100000)
+    scales: int = _option(4, "scales at which patches are compared, each half the one before", min=1, max=10)
+    samples: int = _option(2000, "of the exemplar's features, the most that are compared at a scale", min=16, max=2**28)
+    entropy: float | None = _option(
+        None,
+        "regularisation of entropic and sinkhorn, in variances of the features; 0.01 unless told",
+        min=1e-6,
+        max=10.0,
+    )
+    weights: str | None = _option(
+        None, "file of VGG-16's or VGG-19's weights (.npz or a state dict), or download: 0.5 GB from PyTorch's site"
+    )
+
+    def __post_init__(self) -> None:
+        self._check()
+        if self.features == "patches" and self.weights is not None:
+            raise InputError(f"weights is {self.weights!r}: features patches need none; leave it out or choose vgg")
+        if self.features != "patches" and not self.weights:
+            raise InputError(
+                f"features is {self.features}, but no weights were given: name VGG's file, or say download"
+            )
+        if self.entropy is not None and self.loss not in ("entropic", "sinkhorn"):
+            raise InputError(f"entropy is {self.entropy}: loss {self.loss} has none; leave it out, or choose entropic")
+        if self.descent == "fixed" and (self.features, self.scales) != ("patches", 1):
+            raise InputError("descent fixed moves pixels by patches of one scale: ask for patches and 1 scale with it")
+        if self.descent == "fixed" and self.loss == "gram":
+            raise InputError("descent fixed moves pixels to answers, and loss gram has none; choose ot or nearest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +181,7 @@ class Tile(_Common):
         min=1,
         max=MAX_SIDE // 2,
     )
+    gradient: Gradient | None = _option(None, "the paper's solver and its settings, in the place of ours")
 
     def __post_init__(self) -> None:
         self._check()
@@ -122,6 +191,8 @@ class Tile(_Common):
             raise InputError(f"size is {self.size}: healing keeps the picture's own; leave it out, or resynthesize")
         if self.method != "heal" and self.band is not None:
             raise InputError(f"band is {self.band}: only method heal has one; leave it out")
+        if self.method == "heal" and self.gradient is not None:
+            raise InputError("method is heal: the gradient solver makes all of a picture anew; choose resynthesize")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +202,7 @@ class Synthesize(_Common):
     task: ClassVar[str] = "synthesize"
     size: Size = _option(MISSING, "size of the result in pixels, WxH")
     wrap: str = _option("both", "axes on which the result repeats without a seam", choices=WRAPS)
+    gradient: Gradient | None = _option(None, "the paper's solver and its settings, in the place of ours")
 
     def __post_init__(self) -> None:
         self._check()
@@ -150,8 +222,24 @@ class Fill(_Common):
         self._check()
 
 
-Request = Tile | Synthesize | Fill
-TASKS: dict[str, type[Request]] = {kind.task: kind for kind in (Tile, Synthesize, Fill)}
+@dataclass(frozen=True, kw_only=True)
+class Mix(_Common):
+    """Make a texture between two exemplars: a barycenter of their patches, with so much of the second."""
+
+    task: ClassVar[str] = "mix"
+    t: float = _option(0.5, "how much of the second: 0 is the first alone, 1 the second", min=0.0, max=1.0)
+    size: Size | None = _option(None, "size of the result in pixels, WxH; the first exemplar's own unless told")
+    wrap: str = _option("both", "axes on which the result repeats without a seam", choices=WRAPS)
+    gradient: Gradient | None = _option(None, "the paper's solver and its settings, in the place of ours")
+
+    def __post_init__(self) -> None:
+        self._check()
+        if self.size is not None:
+            object.__setattr__(self, "size", Size.of(self.size))
+
+
+Request = Tile | Synthesize | Fill | Mix
+TASKS: dict[str, type[Request]] = {kind.task: kind for kind in (Tile, Synthesize, Fill, Mix)}
 
 
 def to_json(request: Request) -> dict[str, Any]:
@@ -168,10 +256,16 @@ def from_json(values: Mapping[str, Any]) -> Request:
     kind = TASKS.get(values.pop("task", None))
     if kind is None:
         raise InputError(f"task must be one of {', '.join(TASKS)}")
+    if isinstance(values.get("gradient"), Mapping):
+        values["gradient"] = _made(Gradient, values["gradient"], "gradient")
+    return _made(kind, values, kind.task)
+
+
+def _made(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
     unknown = set(values) - {f.name for f in fields(kind)}
     if unknown:
-        raise InputError(f"{kind.task} has no option {', '.join(sorted(unknown))}")
+        raise InputError(f"{name} has no option {', '.join(sorted(unknown))}")
     missing = {f.name for f in fields(kind) if f.default is MISSING} - set(values)
     if missing:
-        raise InputError(f"{kind.task} needs {', '.join(sorted(missing))}")
+        raise InputError(f"{name} needs {', '.join(sorted(missing))}")
     return kind(**values)

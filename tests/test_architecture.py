@@ -18,16 +18,25 @@ LAYERS = [
     {"spec", "roles"},
     {"maps", "files", "patches", "period", "pyramid", "slopes", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
-    {"semidual", "search", "graft", "known"},
+    {"semidual", "search", "graft", "known", "losses", "vgg", "sources"},
+    {"features"},
     {"transport", "metrics"},
-    {"tasks", *(f"tasks.{name}" for name in ("fill", "region", "render", "result", "retreat", "synthesize", "tile"))},
+    {"gradient"},
+    {
+        "tasks",
+        *(
+            f"tasks.{name}"
+            for name in ("descent", "fill", "region", "render", "result", "retreat", "synthesize", "tile")
+        ),
+    },
     {"__init__"},
-    {"worker", "cli"},
+    {"worker", "curve"},
+    {"cli"},
     {"__main__"},
 ]
 """The core's modules, lowest first. A module imports from its own layer or lower ones."""
 
-TORCH = {"kernels.torch", "kernels.triton"}
+TORCH = {"kernels.torch", "kernels.triton", "losses", "features", "vgg", "sources", "gradient"}
 WITHOUT_BPY = {"background", "jobs", "kinds", "managed", "processes", "runtime", "troubles"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from ..maps import Given, MapSet
-from ..spec import Fill, InputError, Request, Synthesize, Tile
+from ..spec import Fill, InputError, Mix, Request, Synthesize, Tile
 from ..transport import Step
 from . import fill, synthesize, tile
 from .region import Region
@@ -32,6 +32,8 @@ def steps(request: Request, given: Given | MapSet, region: Region | None = None)
             if region is None:
                 raise InputError("no mask was given: fill needs one, white where the image is to be made anew")
             return (yield from fill.steps(request, maps, region))
+        case Mix():
+            raise InputError("mix needs a second exemplar")
 
 
 def finished(work: Generator[Step, None, Made], progress: Callable[[Step], None] | None = None) -> Made:

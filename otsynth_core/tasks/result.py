@@ -25,6 +25,7 @@ class Result:
     periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
     retreats: what was done where memory ran out, in words.
     filled: how many of the leading map's pixels were made anew, if not all; there is no field then.
+    losses: of the gradient solver, before each step of its descent; there is no field then, and no period is known.
     notes: what else the user should know, in words.
     """
 
@@ -38,6 +39,7 @@ class Result:
     retreats: tuple[str, ...]
     filled: int | None = None
     notes: tuple[str, ...] = ()
+    losses: tuple[float, ...] = ()
 
     @property
     def image(self) -> np.ndarray:
@@ -49,7 +51,7 @@ class Result:
 
         period: across and down, in px, null where the exemplar does not repeat. fits: the size nearest to the
         result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does. Of a
-        fill instead of these filled: how many pixels.
+        fill instead of these filled: how many pixels; of the gradient solver loss: before each step.
         """
         size = Size(self.image.shape[1], self.image.shape[0])
         maps = [
@@ -66,7 +68,7 @@ class Result:
             "size": list(size),
             "maps": maps,
             "device": self.device,
-            **(self._structure(size) if self.field else {"filled": self.filled}),
+            **self._kind(size),
             "retreats": list(self.retreats),
             "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self._noted()],
             "seconds": round(sum(self.seconds), 3),
@@ -77,6 +79,12 @@ class Result:
         if self.filled != 0:
             return list(self.notes)
         return ["mask: it covers nothing, so nothing was filled: the image is returned as it is"]
+
+    def _kind(self, size: Size) -> dict[str, Any]:
+        """What only results of this kind have to tell."""
+        if self.field is not None:
+            return self._structure(size)
+        return {"filled": self.filled} if self.filled is not None else {"loss": list(self.losses)}
 
     def _structure(self, size: Size) -> dict[str, Any]:
         """How the exemplar repeats, and what was done so that the result does."""

@@ -14,7 +14,7 @@ from ..maps import MapSet
 from ..period import Periods
 from ..spec import InputError, Size, Synthesize
 from ..transport import Solution, Step
-from . import retreat
+from . import descent, retreat
 from .render import Field, Sizes, check, mapped, pixels_of, rendered
 from .result import Result
 
@@ -38,6 +38,8 @@ def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
 def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
+    if request.gradient is not None:
+        return (yield from descent.made(request, [(maps, 1.0)], request.size, wrap))
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
     if min(size) < transport.SIDE:

@@ -38,7 +38,7 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         raise InputError(f"exemplar is {width}x{height} px: a result has {MIN_SIDE} px a side at least; give its size")
     else:
         size = period.snapped(Size(width, height), period.scaled(periods, (maps.reduction, maps.reduction)))
-    wrapped = Synthesize(size=size, wrap="both", **_shared(request))
+    wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
     result = yield from synthesize.made(wrapped, maps, planes, periods)
     return replace(result, request=request)
 
