@@ -30,8 +30,8 @@ from .transport import Step
 
 ADAM = 0.01
 """Adam's rate, for values from 0 to 1: the paper's."""
-HISTORY = 20
-"""Steps that L-BFGS remembers."""
+HISTORY, SEARCH = 20, 20
+"""Steps that L-BFGS remembers, and how often it may look at the loss to find how far to go (strong Wolfe)."""
 PACE = 1.0
 """How far descent `fixed` moves a pixel toward the mean of its patches' answers."""
 ENTROPY = 0.01
@@ -116,7 +116,7 @@ class _Descent:
     def __init__(
         self, source: Source, sets: Callable[[Tensor], list[Tensor]], terms: Sequence[_Term], kind: str
     ) -> None:
-        self.source, self.sets, self.terms = source, sets, terms
+        self.source, self.sets, self.terms, self.unit = source, sets, terms, 1.0
         self.cover: Tensor | None = None
         self.optimizer: torch.optim.Optimizer
         match kind:
@@ -126,11 +126,13 @@ class _Descent:
                 self.optimizer = torch.optim.LBFGS(
                     source.parameters(),
                     max_iter=1,
+                    max_eval=SEARCH,
                     history_size=HISTORY,
                     line_search_fn="strong_wolfe",
-                    tolerance_grad=0,  # slopes of a large image are small everywhere
+                    tolerance_grad=0,
                     tolerance_change=0,
                 )
+                self.unit = float(source()[0, 0].numel())  # a mean over pixels curves less than it deems no rounding
             case "fixed":
                 self.optimizer = torch.optim.SGD(source.parameters(), lr=PACE)
                 self.cover = self._covered()
@@ -148,7 +150,7 @@ class _Descent:
                 ascended = True
             return self._descend(sets)
 
-        return float(self.optimizer.step(evaluated))  # type: ignore[arg-type]
+        return float(self.optimizer.step(evaluated)) / self.unit  # type: ignore[arg-type]
 
     @torch.no_grad()
     def _ascend(self, sets: Sequence[Tensor]) -> None:
@@ -156,13 +158,13 @@ class _Descent:
             term.loss.ascend(sets[term.set], term.weight)
 
     def _descend(self, sets: Sequence[Tensor]) -> Tensor:
-        """The loss; its slope is left with the source's parameters."""
+        """The loss in units; its slope is left with the source's parameters."""
         value, slopes = torch.zeros((), device=sets[0].device), [torch.zeros_like(x) for x in sets]
         with torch.no_grad():
             for term in self.terms:
                 one, slope = term.loss(sets[term.set], term.weight)
-                value += term.amount * one
-                slopes[term.set] += term.amount * slope
+                value += self.unit * term.amount * one
+                slopes[term.set] += self.unit * term.amount * slope
         torch.autograd.backward(sets, slopes)
         if self.cover is not None:
             for u in self.source.parameters():

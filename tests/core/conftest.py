@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,15 @@ def stars() -> np.ndarray:
         cy, cx, r = rng.integers(96), rng.integers(96), rng.uniform(1.5, 3)
         u += 0.8 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * r * r))
     return u.clip(0, 1).astype(np.float32)[..., None]
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For torch: problems are so small that threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
