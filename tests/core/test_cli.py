@@ -417,3 +417,61 @@ def _icc() -> bytes:
 
 
 ICC = _icc()
+
+
+GRADIENT = ["--solver", "gradient", "--iterations", "3", "--samples", "100", "--scales", "2", "--device", "cpu"]
+
+
+@pytest.mark.parametrize("verb", [["tile"], ["synthesize", "--size", "40x32"]])
+def test_the_gradient_solver_with_report_and_curve(exemplar: Path, verb: list[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    out, curve, report = (exemplar.with_name(name) for name in ("made.png", "c.png", "r.json"))
+    more = ["--curve", str(curve), "--report", str(report), "--quiet", "--loss", "entropic", "--entropy", "0.05"]
+    assert cli.main([*verb, str(exemplar), "-o", str(out), *GRADIENT, *more]) == 0
+    settings = otsynth_core.Gradient(iterations=3, samples=100, scales=2, loss="entropic", entropy=0.05)
+    size = (40, 32) if "--size" in verb else (56, 48)
+    wanted = otsynth_core.synthesize(files.read(exemplar).pixels, size=size, device="cpu", gradient=settings)
+    assert files.read(out).pixels.tobytes() == wanted.image.tobytes()
+    said = json.loads(report.read_text())
+    assert said["loss"] == list(wanted.losses)
+    assert said["gradient"]["loss"] == "entropic"
+    assert files.read(curve).pixels.shape[:2] == (500, 800)
+    assert files.read(curve).pixels.std() > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--iterations", "5"], "--iterations is the gradient solver's: add --solver gradient"),
+        (["--vgg", "w.npz"], "--vgg is the gradient solver's"),
+        (["--curve", "c.png"], "--curve is the gradient solver's"),
+        ([*GRADIENT, "--save-field", "f.npz"], "the gradient solver has no field to keep; leave --save-field out"),
+        ([*GRADIENT, "--curve", "c.txt"], "the curve is a picture; name it .png"),
+        ([*GRADIENT, "--curve", "made.png"], "would be written twice; choose another for the curve"),
+        ([*GRADIENT, "--curve", "exemplar.png"], "would overwrite an exemplar"),
+        ([*GRADIENT, "--entropy", "much"], "entropy is 'much': a number is wanted"),
+        ([*GRADIENT, "--iterations", "0"], "iterations is 0"),
+        ([*GRADIENT, "--method", "heal"], "method is heal: the gradient solver makes all of a picture anew"),
+        ([*GRADIENT, "--features", "vgg"], "no weights were given"),
+    ],
+)
+def test_flags_of_a_solver_that_do_not_go_together(
+    exemplar: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exemplar.parent)
+    assert cli.main(["tile", "exemplar.png", "-o", "made.png", *options]) == 2
+    assert words in capsys.readouterr().err
+    assert [path.name for path in exemplar.parent.iterdir()] == ["exemplar.png"]
+
+
+def test_a_curve_without_matplotlib(
+    exemplar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    out = exemplar.with_name("made.png")
+    assert (
+        cli.main(["tile", str(exemplar), "-o", str(out), *GRADIENT, "--curve", str(exemplar.with_name("c.png"))]) == 2
+    )
+    assert "Matplotlib is needed, which is not there" in capsys.readouterr().err
+    assert not out.exists()
