@@ -213,11 +213,11 @@ def _begun(
     objectives: Sequence[Objective], exemplars: Sequence[Tensor], size: tuple[int, int], generator: torch.Generator
 ) -> Tensor:
     """Noise around the mean of the exemplars, each as its share weighs it."""
-    shares = [float(np.mean(one.share)) / len(objectives) for one in objectives]
-    total = sum(shares)
-    mean = sum(share / total * one.mean((0, 2, 3)) for share, one in zip(shares, exemplars, strict=True))
-    deviation = sum(share / total * one.std((0, 2, 3)) for share, one in zip(shares, exemplars, strict=True))
-    return noise(mean, deviation, size, generator)  # type: ignore[arg-type]
+    shares = torch.tensor([float(np.mean(one.share)) for one in objectives]).to(exemplars[0])
+    means, deviations = (
+        torch.stack([moment(one[0].flatten(1), 1) for one in exemplars], 1) for moment in (torch.mean, torch.std)
+    )
+    return noise(means @ shares, deviations @ shares, size, generator)
 
 
 def _chosen(device: str) -> torch.device:

@@ -36,12 +36,12 @@ SEEDS = 5
 
 def methods(weights: str) -> dict[str, Gradient]:
     return {
-        "Alg. 1: patches, ot, adam": Gradient(iterations=150),
-        "Kwatra: patches, nearest, adam": Gradient(loss="nearest", iterations=60),
+        "Alg. 1: patches, ot, adam": Gradient(iterations=100),
+        "Kwatra: patches, nearest, adam": Gradient(loss="nearest", iterations=40),
         "Gatys: vgg, gram, lbfgs": Gradient(
-            features="vgg", loss="gram", descent="lbfgs", iterations=60, weights=weights
+            features="vgg", loss="gram", descent="lbfgs", iterations=40, weights=weights
         ),
-        "VGG and OT: vgg, ot, adam": Gradient(features="vgg", iterations=60, weights=weights),
+        "VGG and OT: vgg, ot, adam": Gradient(features="vgg", iterations=30, weights=weights),
     }
 
 
@@ -99,9 +99,8 @@ def main() -> None:
     options = parser.parse_args()
     names, side = options.names.split(","), options.side
     there, network = quality.textures(options.textures), vgg.load(options.weights, torch.device("cpu"))
-    print(
-        f"{side} px to {side} px, {datetime.date.today()}, torch {torch.__version__}, {torch.get_num_threads()} cores\n"
-    )
+    threads = torch.get_num_threads()
+    print(f"{side} px to {side} px, {datetime.date.today()}, torch {torch.__version__}, {threads} threads\n")
     columns = ["distance", "ratio", "gram", "frechet", "sharp", "seconds"]
     print(f"| texture | method | iterations | {' | '.join(columns)} |\n|---|---|{'---|' * (len(columns) + 1)}")
     rows: dict[str, list[dict[str, float]]] = {}
