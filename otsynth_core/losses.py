@@ -164,7 +164,7 @@ class Sinkhorn:
         self.own: Entropic | None = None
         few, due = self._few(y, self.toward.due)
         own = _settled(Entropic(few, lam, generator, due), COLD)
-        self.constant = 2 * (own.due * own.psi).sum() / 2
+        self.constant = (own.due * own.psi).sum()  # OT(y, y) / 2: both of its potentials are psi
 
     def __call__(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         if self.own is None:
