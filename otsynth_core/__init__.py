@@ -6,6 +6,7 @@
     result = otsynth_core.tile({"color": a, "normal": b, "roughness": c})   # the maps of one material, in step
     result.images["normal"]
     result = otsynth_core.fill(image, mask)                      # what is white in the mask is made anew
+    result = otsynth_core.mix(image, other, t=0.3)               # between two, with so much of the other
     result = otsynth_core.tile(image, gradient=otsynth_core.Gradient())   # by the paper's own solver; it needs torch
 
 An image is an array (H, W) or (H, W, C), uint8, uint16 or float; the result has the same dtype and channels. A map's
@@ -20,7 +21,7 @@ import numpy as np
 
 from . import tasks
 from .maps import Given, Map, MapSet
-from .spec import Fill, Gradient, InputError, Size, Synthesize, Tile
+from .spec import Fill, Gradient, InputError, Mix, Size, Synthesize, Tile
 from .tasks import Field, Result
 from .transport import Step
 
@@ -30,12 +31,14 @@ __all__ = [
     "Gradient",
     "InputError",
     "Map",
+    "Mix",
     "Result",
     "Size",
     "Step",
     "Synthesize",
     "Tile",
     "fill",
+    "mix",
     "synthesize",
     "tile",
 ]
@@ -110,6 +113,43 @@ def fill(
     )
     region = tasks.Region(mask, source_mask, None if other is None else MapSet.of(other))
     return tasks.finished(tasks.steps(request, image, region), progress)
+
+
+def mix(
+    image: Given,
+    other: Given,
+    *,
+    t: float | np.ndarray = Mix.t,
+    size: tuple[int, int] | None = Mix.size,
+    wrap: str = Mix.wrap,
+    seed: int = Mix.seed,
+    device: str = Mix.device,
+    quality: str = Mix.quality,
+    threads: int | None = Mix.threads,
+    memory: int | None = Mix.memory,
+    gradient: Gradient | None = Mix.gradient,
+    progress: Callable[[Step], None] | None = None,
+) -> Result:
+    """A texture between two images, or the maps of two materials, of `size` = (width, height) or the first's own.
+
+    t: how much of the other there is, from 0 to 1; or of each place: (H, W) or (H, W, C) of bool, uint8, uint16 or
+    float from 0 to 1, of the result's proportion. The other's maps need the same roles; the result is like the first.
+    See `spec.Mix`. Raises InputError for an image or a value that cannot be used.
+    """
+    everywhere = not isinstance(t, np.ndarray) or t.ndim == 0
+    request = Mix(
+        t=t if everywhere else Mix.t,  # type: ignore[arg-type]
+        size=size,  # type: ignore[arg-type]
+        wrap=wrap,
+        seed=seed,
+        device=device,
+        quality=quality,
+        threads=threads,
+        memory=memory,
+        gradient=gradient,
+    )
+    blend = tasks.Blend(MapSet.of(other), None if everywhere else t)  # type: ignore[arg-type]
+    return tasks.finished(tasks.steps(request, image, blend), progress)
 
 
 def synthesize(

@@ -1,11 +1,13 @@
-"""The shell's verbs: tile, synthesize, fill, render. Exit code 0 done, 2 wrong arguments or input, 1 not done."""
+"""The shell's verbs: tile, synthesize, fill, mix, render. Exit code 0 done, 2 wrong arguments or input, 1 not done."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, replace
@@ -19,8 +21,8 @@ import numpy as np
 from . import curve, files, kernels, metrics, tasks
 from .maps import Map, MapSet
 from .roles import ROLES, guessed
-from .spec import SNAP, TASKS, Fill, Gradient, InputError, Request, Size, Tile, to_json
-from .tasks import Field, Region, Result, render
+from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Request, Size, Tile, to_json
+from .tasks import Blend, Field, Region, Result, render
 from .transport import Step
 
 BAR = 30
@@ -33,11 +35,14 @@ NUMBERS = {
     "iterations": "N",
     "scales": "N",
     "samples": "N",
+    "steps": "N",
 }
 """Options that are whole numbers, and what stands for one in the help."""
 REALS = {"t": "T", "entropy": "SHARE"}
 """Those that are any numbers."""
 RENDER = "render"
+STEPS = 2, 101
+"""Fewest and most pictures of a row."""
 SOLVERS = ("transport", "gradient")
 FLAGS = {"weights": "vgg"}
 """Options of the gradient solver that go by another name here: --weight is a map's."""
@@ -104,7 +109,10 @@ def _parser() -> argparse.ArgumentParser:
         if kind is Fill:
             _filling(verb)
         else:
-            verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
+            if kind is Mix:
+                _mixing(verb)
+            else:
+                verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
             _solving(verb)
     summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
     verb = verbs.add_parser(RENDER, help=summary, description=summary)
@@ -165,6 +173,14 @@ def _filling(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def _mixing(verb: argparse.ArgumentParser) -> None:
+    """What only mix takes."""
+    verb.set_defaults(save_field=None, t=None)  # to tell what was said
+    verb.add_argument("--t-map", type=Path, metavar="M", help="image: white is the second, grey so much of it")
+    told = f"a row of so many pictures, {STEPS[0]} to {STEPS[1]}, from the first alone to the second"
+    verb.add_argument("--steps", type=_parsed(int, "steps"), metavar="N", help=told)
+
+
 def _common(verb: argparse.ArgumentParser) -> None:
     """What every verb takes."""
     verb.add_argument(
@@ -210,13 +226,52 @@ def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, ob
 
 
 def _run(options: argparse.Namespace) -> None:
+    for one in _row(options) if options.task == Mix.task else [options]:
+        _run_one(one)
+
+
+def _row(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """What is to be mixed, of a row each by itself. Raises InputError where it is not told which two, or how much."""
+    if len(options.exemplar) != 2 or options.maps:
+        count = len(options.exemplar)
+        raise InputError(f"mix takes two, each an image or a material's folder, and {count} were given: mix A B -o OUT")
+    *options.exemplar, second = options.exemplar
+    options.other = [second]
+    said = [name for name in ("t", "steps", "t_map") if getattr(options, name) is not None]
+    if len(said) > 1:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in said)
+        raise InputError(f"{flags} each say how much of the second there is: give one of them")
+    if options.steps is None:
+        options.t = Mix.t if options.t is None else options.t
+        return [options]
+    if not STEPS[0] <= options.steps <= STEPS[1]:
+        raise InputError(f"steps is {options.steps}: it must be a whole number from {STEPS[0]} to {STEPS[1]}")
+    row = []
+    for n in range(options.steps):
+        one = copy.copy(options)
+        one.t = n / (options.steps - 1)
+        one.tag = f"_t{round(100 * one.t):03d}"
+        one.report, one.curve = (path and _tagged(path, one.tag) for path in (options.report, options.curve))
+        row.append(one)
+    return row
+
+
+def _tagged(path: Path, tag: str) -> Path:
+    return path.with_name(f"{path.stem}{tag}{path.suffix}")
+
+
+def _run_one(options: argparse.Namespace) -> None:
     pictures, maps = _given(options)
-    region = _region(options)
+    beside = _beside(options)
     targets = _targets(options, list(pictures))
     _check_targets(options, pictures, targets)
-    images, about, result = _worked(options, maps, region)
+    images, about, result = _worked(options, maps, beside)
     report = _report(options, pictures, maps, result) if options.report and result else {}
-    made = {target: _made(pictures[path], images[str(path)], about) for path, target in targets.items()}
+    made = {
+        target: _made(pictures[path], images[str(path)], about)
+        for path, target in targets.items()
+        if str(path) in images  # what is mixed has the maps alone that both materials have
+    }
     _write(options, made, report, result)
     if result and result.filled:
         for target in made:
@@ -237,7 +292,7 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
     notes = [path for path in (options.report, options.save_field, options.curve) if path]
     for path in notes:
         files.check_folder(path)
-    beside = (getattr(options, name, None) for name in ("field", "mask", "source_mask"))
+    beside = (getattr(options, name, None) for name in ("field", "mask", "source_mask", "t_map"))
     others = [file for path in getattr(options, "other", None) or [] for file in _files(path)]
     read = [*pictures, *others, *(path for path in beside if path)]
     written = [path.resolve() for path in (*targets.values(), *notes)]
@@ -263,7 +318,7 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
 
 
 def _worked(
-    options: argparse.Namespace, maps: MapSet, region: Region | None
+    options: argparse.Namespace, maps: MapSet, beside: Region | Blend | None
 ) -> tuple[dict[str, np.ndarray], dict[str, object], Result | None]:
     """The images by name, what is noted about them in their files, and the whole result of a task."""
     if options.task == RENDER:
@@ -271,7 +326,7 @@ def _worked(
         images = tasks.finished(render.steps(field, maps, kernels.load("auto")), None)
         return images, {"task": RENDER, "field": str(options.field)}, None
     request = _request(options)
-    result = tasks.finished(tasks.steps(request, maps, region), None if options.quiet else _Bar())
+    result = tasks.finished(tasks.steps(request, maps, beside), None if options.quiet else _Bar())
     for warning in result.report()["warnings"]:
         _tell(sys.stderr, f"otsynth: {warning}\n")
     return result.images, to_json(result.request), result
@@ -328,24 +383,20 @@ def _write(
         raise
 
 
-def _region(options: argparse.Namespace) -> Region | None:
-    """What is to be filled, and from where."""
-    if options.task != Fill.task:
-        return None
-    mask, source = (files.read(path).pixels if path else None for path in (options.mask, options.source_mask))
-    assert mask is not None
+def _beside(options: argparse.Namespace) -> Region | Blend | None:
+    """What is to be filled, and from where; or what is to be mixed with the maps."""
+    named = {name: getattr(options, name, None) for name in ("mask", "source_mask", "t_map")}
+    told = {name: files.read(path).pixels if path else None for name, path in named.items()}
     other = None
-    if options.other:
-        paths = [file for path in options.other for file in _files(path)]
-        roles = {path: guessed(path.name, len(paths) > 1) for path in paths}
-        other = MapSet.of(
-            {
-                str(path): Map(picture.pixels, role or "color", picture.linear, picture.associated)
-                for path, role in roles.items()
-                for picture in (files.read(path),)
-            }
-        )
-    return Region(mask, source, other)
+    if getattr(options, "other", None):
+        _, other = _material(dict.fromkeys((file for path in options.other for file in _files(path)), ""), {})
+    if options.task == Mix.task:
+        assert other is not None
+        return Blend(other, told["t_map"])
+    if options.task == Fill.task:
+        assert told["mask"] is not None
+        return Region(told["mask"], told["source_mask"], other)
+    return None
 
 
 def _made(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
@@ -361,7 +412,9 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
         if path in roles:
             raise InputError(f"{path}: is given as {roles[path]} and as {role}; name it once")
         roles[path] = role
-    masks = [path for name in ("mask", "source_mask") if (path := getattr(options, name, None)) and path.exists()]
+    masks = [
+        path for name in ("mask", "source_mask", "t_map") if (path := getattr(options, name, None)) and path.exists()
+    ]
     paths = [
         file
         for path in options.exemplar
@@ -372,19 +425,25 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
         roles.setdefault(path, "")
     if not roles:
         raise InputError("no exemplar was given: name an image, several maps of a material or their folder")
-    pictures = {path: files.read(path) for path in roles}
     named = [role for role, _ in options.weight or []]
     doubled = next((role for role in named if named.count(role) > 1), None)
     if doubled:
         raise InputError(f"--weight names {doubled} twice; give it one weight")
-    weights, maps = dict(options.weight or []), {}
+    weights = dict(options.weight or [])
+    pictures, maps = _material(roles, weights)
+    unused = set(weights) - {one.role for one in maps.maps.values()}
+    if unused:
+        raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
+    return pictures, maps
+
+
+def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[Path, files.Picture], MapSet]:
+    """Pictures by their files, and the maps of these roles; "" where the name is to tell."""
+    pictures, maps = {path: files.read(path) for path in roles}, {}
     for path, role in roles.items():
         picture, among = pictures[path], len(roles) > 1
         role = role or guessed(path.name, among) or ("other" if among else "color")
         maps[str(path)] = Map(picture.pixels, role, picture.linear, picture.associated, weights.get(role))
-    unused = set(weights) - {one.role for one in maps.values()}
-    if unused:
-        raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
     return pictures, MapSet.of(maps)
 
 
@@ -394,7 +453,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
     ours = {f"{p.stem}_{task}" for p in found for task in (*TASKS, RENDER)}  # results that were put beside them
-    found = [p for p in found if p.stem not in ours]
+    found = [p for p in found if re.sub(r"_t\d{3}$", "", p.stem) not in ours]
     telling = [p for p in found if guessed(p.name, among=True)]
     if not telling and len(found) != 1:
         count = f"holds {len(found)} images and no name tells a role" if found else "is a folder without images"
@@ -404,14 +463,15 @@ def _files(path: Path) -> list[Path]:
 
 def _targets(options: argparse.Namespace, paths: list[Path]) -> dict[Path, Path]:
     """Where each result goes: to OUT, or into it under the exemplar's name and the task's."""
+    tag = getattr(options, "tag", "")
     out, alone = Path(options.out), len(paths) == 1 and not any(path.is_dir() for path in options.exemplar)
     if alone and not out.is_dir() and not options.out.endswith(("/", os.sep)):
-        return {paths[0]: out}
+        return {paths[0]: _tagged(out, tag)}
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; several maps go into a folder")
     if not out.parent.is_dir():
         raise InputError(f"{out}: its folder does not exist; make {out.parent} first")
-    names = [f"{path.stem}_{options.task}{path.suffix}" for path in paths]
+    names = [f"{path.stem}_{options.task}{tag}{path.suffix}" for path in paths]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled:
         raise InputError(f"{out / doubled}: would be written twice; rename one of the maps")

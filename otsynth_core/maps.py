@@ -129,6 +129,12 @@ class Map:
         color, alpha = self._split(pixels)
         return color if self.opaque else np.concatenate([color * alpha, alpha, color], 2)
 
+    def covered(self, planes: np.ndarray) -> np.ndarray:
+        """Planes of `rendered` as a map that is not opaque has them."""
+        if not self.opaque or not self.has_alpha:
+            return planes
+        return np.concatenate([planes, np.ones_like(planes[..., :1]), planes], 2)
+
     def restored(self, planes: np.ndarray) -> np.ndarray:
         """An image of the given kind from averaged planes of `rendered`; whole numbers are rounded once."""
         if self.role == "normal":

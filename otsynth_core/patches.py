@@ -25,6 +25,10 @@ class Basis:
     deviations: np.ndarray  # (k,) of the components
 
     @property
+    def channels(self) -> int:
+        return len(self.mean) // self.side**2
+
+    @property
     def variance(self) -> float:
         """Of all components together: the scale of |x_i - y_j|^2."""
         return float((self.deviations**2).sum())

@@ -95,6 +95,20 @@ def kept(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> Pe
     return down, across
 
 
+def fit(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float, float]:
+    """By how much to stretch an exemplar, down and across, so that its periods fit a result of some size as it is.
+
+    Not where that would take more than `MOST`.
+    """
+    down, across = (
+        1.0
+        if period is None or own is None or abs(own.length / period.length - 1) > MOST
+        else own.length / period.length
+        for period, own in zip(periods, fitted(periods, size, wrap), strict=True)
+    )
+    return down, across
+
+
 def lattice(
     periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]
 ) -> tuple[tuple[float, float], tuple[int, int]]:

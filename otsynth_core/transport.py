@@ -6,22 +6,28 @@ levels, where all pairs can be compared, psi is ascended until every exemplar pa
 composition is decided there. At fine levels the field C is carried up, refined by search and balanced by places and
 kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp. Where a part of the
 picture is known already (`holes`), it is put back after every vote, and its patches stand for themselves.
+
+Of several exemplars each has a field and potentials of its own, and their votes are averaged by the share that each
+has of a pixel: the fixed point of the Wasserstein barycenter of their patch distributions.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from . import graft, patches, period, pyramid, search, semidual
+from .barycenter import Sight
 from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
 from .known import Known, Nothing
+from .maps import resized
 from .patches import Basis, Descriptor
 from .period import Periods
 from .spec import InputError
@@ -39,6 +45,15 @@ GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
 ELECTED = 8
 """Labels that are voted on at once."""
+SHOWN = 0.5
+"""Of an exemplar's largest share of a pixel: where it has less, what is there does not count as its patches."""
+HELD = 0.8
+"""Of several exemplars, how much each keeps to its own picture where not all pairs are compared any more. How they lie
+on one another is decided by then; what is fine in unlike pictures never agrees, and would blur them."""
+APART = 50
+"""How far apart the keys are by which two exemplars' random tries are hashed."""
+VOTED = 0.9
+"""Share of a round that is done before the vote: for progress only."""
 PORTION = 2**19
 """Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
 
@@ -78,6 +93,24 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Exemplar:
+    """What a result is made like.
+
+    planes: float32 (H, W, C), at least one patch on each side; periods: its own, by which the result is kept in step.
+    share: how much of the result it makes up, from 0 to 1: of all, or float32 (H, W) of each pixel.
+    """
+
+    planes: np.ndarray
+    periods: Periods
+    share: float | np.ndarray = 1.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.planes.shape[0], self.planes.shape[1]
+
+
+@dataclass(frozen=True)
 class Solution:
     """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
 
@@ -94,10 +127,10 @@ class Solution:
 
 @dataclass(frozen=True)
 class Level:
-    """What is done at one level. Sizes are (height, width): of the exemplar, the image and the field."""
+    """What is done at one level. Sizes are (height, width): of the exemplars, the image and the field."""
 
     index: int
-    exemplar: tuple[int, int]
+    exemplars: tuple[tuple[int, int], ...]
     image: tuple[int, int]
     field: tuple[int, int]
     ascents: int
@@ -105,14 +138,14 @@ class Level:
     grafts: bool
 
     @property
-    def positions(self) -> tuple[int, int]:
-        """Patches of the exemplar, down and across."""
-        return patches.count(self.exemplar, SIDE)
+    def positions(self) -> list[tuple[int, int]]:
+        """Patches of each exemplar, down and across."""
+        return [patches.count(exemplar, SIDE) for exemplar in self.exemplars]
 
     @property
     def work(self) -> int:
-        n, m = math.prod(self.field), math.prod(self.positions)
-        return n * (self.ascents * m + self.searches * SEARCHED)
+        n = math.prod(self.field)
+        return sum(n * (self.ascents * math.prod(many) + self.searches * SEARCHED) for many in self.positions)
 
 
 def check(height: int, width: int) -> None:
@@ -122,74 +155,80 @@ def check(height: int, width: int) -> None:
 
 
 def schedule(
-    exemplar: tuple[int, int],
+    exemplars: Sequence[tuple[int, int]],
     size: tuple[int, int],
     wrap: Wrap,
     effort: Effort,
     windows: list[tuple[int, int]] | None = None,
 ) -> list[Level]:
-    """The levels, coarse first, for an exemplar and a result of these sizes (height, width).
+    """The levels, coarse first, for exemplars and a result of these sizes (height, width).
 
     windows: of a picture that is known but for a hole, what is worked on at each level, fine first.
     """
-    sizes = windows or pyramid.sizes(*size, pyramid.depth(*exemplar, *size))
+    sides = [side for exemplar in exemplars for side in exemplar]
+    sizes = windows or pyramid.sizes(*size, pyramid.depth(*sides, *size))
     plan: list[Level] = []
     for index in reversed(range(len(sizes))):
-        own = (exemplar[0] >> index, exemplar[1] >> index)
+        own = tuple((height >> index, width >> index) for height, width in exemplars)
         field = patches.count(sizes[index], SIDE, wrap)
-        few = math.prod(field) * math.prod(patches.count(own, SIDE)) <= EXACT
+        few = all(math.prod(field) * math.prod(patches.count(one, SIDE)) <= EXACT for one in own)
         small = few and (index > 0 or windows is not None)
         first = not plan and (few or windows is None)  # a hole that is thin but long has one level, and a large window
         ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0
         before = sum(level.ascents == 0 for level in plan)
         searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
-        grafts = index == graft.LEVEL and bool(plan) and not windows and graft.possible(own, sizes[index])
+        alone = bool(plan) and not windows and len(own) == 1  # what is mixed is no copy
+        grafts = alone and index == graft.LEVEL and graft.possible(own[0], sizes[index])
         plan.append(Level(index, own, sizes[index], field, ascents, searches, grafts))
     return plan
 
 
 def solve(
     kernels: Kernels,
-    exemplar: np.ndarray,
+    exemplars: Sequence[Exemplar],
     size: tuple[int, int],
     wrap: Wrap,
     seed: int,
     effort: Effort,
-    periods: Periods,
     views: list[View] | None = None,
-) -> Generator[Step, None, Solution]:
-    """Yields a Step a portion of a round; returns the Solution.
+) -> Generator[Step, None, list[Solution]]:
+    """Yields a Step a portion of a round; returns the Solution for each exemplar.
 
-    exemplar: float32 (H, W, C), at least one patch on each side; size: (height, width) of the result; periods: the
-    exemplar's, by which the result is kept in step. views: of a hole, fine first, where the result is known but for it;
-    the Solution is then of the finest one's window.
+    exemplars: one, or several, all of as many planes, that are mixed by their shares; size: (height, width) of the
+    result. views: of a hole, fine first, where the result of the only exemplar is known but for it; the Solution is
+    then of the finest one's window.
     """
     rng = np.random.default_rng(seed)
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
-    plan = schedule((exemplar.shape[0], exemplar.shape[1]), size, wrap, effort, windows or None)
-    stack = [view.exemplar for view in views] if views else pyramid.build(exemplar, len(plan))
-    kept = period.kept(periods, size, wrap)
+    plan = schedule([one.size for one in exemplars], size, wrap, effort, windows or None)
+    stacks = (
+        [pyramid.build(one.planes, len(plan)) for one in exemplars]
+        if views is None
+        else [[view.exemplar for view in views]]
+    )
+    kept = [period.kept(one.periods, size, wrap) for one in exemplars]
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
     stage = None
     for level in plan:
         start = time.perf_counter()
-        e = stack.pop()
         view = views[level.index] if views else None
-        origin = view.origin if view else (0, 0)
-        described = partial(_described, e, level, wrap, periods, size, origin, rng)
         rounds = level.ascents + level.searches
-        before = stage
-        frames = described(graft.FRAME) if level.grafts else None
-        stage = _Stage(kernels, level, e, described(SIDE), frames, view)
-        if before is None:
-            first = kernels.array(pieces(level.field, level.positions, rng))
-        else:  # a finer window lies within the coarser one
-            top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
-            first = before.C[:, top:, left:]
+        parts, firsts, before = [], [], stage
+        for n, one in enumerate(exemplars):
+            e, origin = stacks[n].pop(), view.origin if view else (0, 0)
+            described = partial(_described, e, level, n, wrap, one.periods, size, origin, rng)
+            frames = described(graft.FRAME) if level.grafts else None
+            parts.append(_Part(kernels, level, n, e, described(SIDE), frames, one.share, wrap, view))
+            if before is None:
+                firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
+            else:  # a finer window lies within the coarser one
+                top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
+                firsts.append(before.parts[n].C[:, top:, left:])
+        stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
-        cells = period.cells(kept, level.index, whole=view is None or level.index > 0)
-        for _ in stage.begin(first, carry=before is not None, cells=cells, rng=rng):
+        cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
+        for _ in stage.begin(firsts, carry=before is not None, cells=cells, rng=rng):
             if before is not None:
                 yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
         before = None  # its arrays are not needed any more
@@ -208,14 +247,18 @@ def solve(
         found.append(jumps(u, rows))
         yield last
     down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
-    turns = cut(down, across, wrap, 2 ** (len(plan) - 1))
+    fixed = any(isinstance(one.share, np.ndarray) for one in exemplars)  # a map of shares lies where it lies
+    turns = (0, 0) if fixed else cut(down, across, wrap, 2 ** (len(plan) - 1))
     i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
-    C, weight = kernels.empty(stage.C.shape, stage.C), kernels.empty(level.field, stage.weight)
-    for rows in stage.portions:
-        C[:, rows] = stage.C[:, i[rows]][:, :, k]
-        weight[rows] = stage.known.final(stage.weight[i[rows]][:, k], rows)
-        yield last
-    return Solution(C, weight, (exemplar.shape[0], exemplar.shape[1]), plan[-1].image, tuple(seconds), last)
+    solutions = []
+    for one, part in zip(exemplars, stage.parts, strict=True):
+        C, weight = kernels.empty(part.C.shape, part.C), kernels.empty(level.field, part.weight)
+        for rows in stage.portions:
+            C[:, rows] = part.C[:, i[rows]][:, :, k]
+            weight[rows] = part.known.final(part.weight[i[rows]][:, k], rows)
+            yield last
+        solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), last))
+    return solutions
 
 
 @dataclass(frozen=True)
@@ -230,6 +273,7 @@ class _Likeness:
 def _described(
     exemplar: np.ndarray,
     level: Level,
+    number: int,
     wrap: Wrap,
     periods: Periods,
     size: tuple[int, int],
@@ -237,122 +281,117 @@ def _described(
     rng: np.random.Generator,
     side: int,
 ) -> _Likeness:
-    """For patches with this side, of a level's exemplar and image; size: of the result that is to be in step.
+    """For patches with this side, of one of a level's exemplars, the number-th, and the image.
 
-    origin: where the image begins, in pixels of the level: that of a window is not 0.
+    size: of the result that is to be in step; origin: where the image begins, in pixels of the level: that of a window
+    is not 0.
     """
     basis = patches.basis(exemplar, side, COMPONENTS, rng)
     own, shown = (
         period.phases(patches.count(of, side, around), those, level.index, basis.variance, first)
         for of, around, those, first in (
-            (level.exemplar, (False, False), periods, (0, 0)),
+            (level.exemplars[number], (False, False), periods, (0, 0)),
             (level.image, wrap, period.fitted(periods, size, wrap), origin),
         )
     )
     return _Likeness(patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis)
 
 
-class _Stage:
-    """What changes while a level is worked on, and the kinds of round. A round yields the share of it that is done.
+class _Part:
+    """What changes of one exemplar while a level is worked on, and what is done in a round.
 
-    u: the image; C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of
-    groups of them on top. known: what of the image is known; groups are left alone then, for a hole that is small
-    beside what is known need not hold all of it.
+    C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of groups of them
+    on top. share: how much of each pixel, (H, W, 1), or of all is made like this exemplar; among: the patches, flat,
+    whose distribution is to be the exemplar's, None for all. known: what of the image is known; groups are left alone
+    then, for a hole that is small beside what is known need not hold all of it.
     """
 
     def __init__(
         self,
         kernels: Kernels,
         level: Level,
+        number: int,
         exemplar: np.ndarray,
         likeness: _Likeness,
         frames: _Likeness | None,
+        share: float | np.ndarray,
+        wrap: Wrap,
         view: View | None,
     ) -> None:
         self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
+        self.positions = level.positions[number]
         self.e = kernels.array(exemplar)
+        self.likeness = likeness
         self.d, self.Y = self._compared(likeness)
         self.frames = None if frames is None else (*self._compared(frames), frames.basis.variance)
         self.known = Nothing() if view is None else Known(kernels, view)
         self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
-        self.psi = kernels.array(np.zeros(level.positions, np.float32))
+        self.psi = kernels.array(np.zeros(self.positions, np.float32))
         self.groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
         self.potentials = [0 * group.fair for group in self.groups]
         self.cost: Array | None = None
         self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
-        self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
         self.C: Array = None
-        self.u: Array = None
+        self.share: Any = share
+        self.among: Array | None = None
+        if isinstance(share, np.ndarray):
+            own = resized(share[..., None], level.image)
+            middle = np.roll(own[..., 0], (-(SIDE // 2), -(SIDE // 2)), (0, 1))[: level.field[0], : level.field[1]]
+            self.share = kernels.array(own)
+            self.among = kernels.array((middle >= SHOWN * middle.max()).astype(np.float32))
 
-    def begin(
-        self, C: Array, carry: bool, cells: tuple[float, float], rng: np.random.Generator
-    ) -> Generator[None, None, None]:
-        """Takes a field, of this level or carried up from the coarser one, and votes; yields after each portion.
+    def begin(self, C: Array, carry: bool, cells: tuple[float, float]) -> Generator[None, None, None]:
+        """Takes a field, of this level or carried up from the coarser one; yields after each portion.
 
-        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none. rng: for what is random of it.
+        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
         """
         self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
-            self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.level.positions, rows)
+            self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.positions, rows)
             for axis, cell in enumerate(cells):
                 if cell:
                     own = (rows.start, 0)[axis] + np.indices(self.C[axis, rows].shape, np.int32)[axis]
                     own += self.known.origin[axis]
-                    last = self.level.positions[axis] - 1
+                    last = self.positions[axis] - 1
                     self.C[axis, rows] = whole_cells(self.C[axis, rows], self.kernels.array(own), cell, last)
             yield
         self.C = self.known.begun(self.C)
-        self.u = self.known.drawn(rng) if self.level.ascents and not carry else None
-        if self.u is None:
-            yield from self._voted()
 
     def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
         Y = self.kernels.project(self.e, likeness.of_exemplar.on(self.kernels.array))
         return likeness.of_image.on(self.kernels.array), Y
 
-    def round(self, number: int, key: int) -> Generator[float, None, None]:
-        """One of the level's: first the ascents, then the searches, with grafts before some of these."""
-        number -= self.level.ascents
-        if number < 0:
-            yield from self.ascent()
-            return
-        if self.level.grafts and number in (0, graft.last(self.level.searches)):
-            yield from self.graft(colour=int(number > 0))
-        yield from self.search(key)
-
-    def ascent(self) -> Generator[float, None, None]:
+    def ascent(self, u: Array) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
-        X, Y, psi = self.known.sought(self.kernels.project(self.u, self.d), self.Y, self.psi)
-        psi = self.known.eased(psi, semidual.ascended(self.kernels, X, Y, psi, self.variance))
+        X, Y, psi = self.known.sought(self.kernels.project(u, self.d), self.Y, self.psi)
+        counted = X if self.among is None else X[self.among > 0][:, None]
+        psi = self.known.eased(psi, semidual.ascended(self.kernels, counted, Y, psi, self.variance))
         self.psi = self.known.spread(psi, self.psi)
         for rows in bands(slice(0, len(X)), PORTION // X.shape[1]):
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
-            yield 0.9 * rows.stop / len(X)
-        self.u = self._vote(slice(0, self.level.image[0]))
-        yield 1.0
+            yield rows.stop / len(X)
 
-    def graft(self, colour: int) -> Generator[float, None, None]:
+    def graft(self, u: Array, colour: int) -> Generator[float, None, None]:
         """Squares that are verbatim give way to their twins."""
         assert self.frames is not None
         d, Y, variance = self.frames
-        self.C = yield from graft.grafted(self.kernels, self.u, d, Y, variance, self.C, self.level.positions, colour)
+        self.C = yield from graft.grafted(self.kernels, u, d, Y, variance, self.C, self.positions, colour)
         self.cost = None
-        for _ in self._voted():
-            yield 0.0
 
-    def search(self, key: int) -> Generator[float, None, None]:
-        """The use of groups is balanced, every patch takes the best of what is offered, and they vote."""
+    def search(self, u: Array, key: int) -> Generator[float, None, None]:
+        """The use of groups is balanced, and every patch takes the best of what is offered."""
         kernels, ticks = self.kernels, 0
-        every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions) + len(self.pixels)
+        every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions)
         if self.cost is None:
             self.cost = kernels.empty(self.level.field, self.weight)
             for rows in self.portions:
-                self.cost[rows] = kernels.distances(self.u, self.d, self.Y, self.C, rows)
+                self.cost[rows] = kernels.distances(u, self.d, self.Y, self.C, rows)
                 self.known.hold(self.C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
         used, roots = [0 * group.fair for group in self.groups], 0.0
         for rows in self.portions:
-            used = [n + group.used(kernels, self.C[:, rows]) for n, group in zip(used, self.groups, strict=True)]
+            C = self._counted(rows)
+            used = [n + group.used(kernels, C) for n, group in zip(used, self.groups, strict=True)]
             roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
             yield (ticks := ticks + 1) / every
         scale, bias = (roots / len(self.cost)) ** 2, self.psi + self.known.barred
@@ -360,10 +399,10 @@ class _Stage:
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale)
             bias = bias + self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost) / self.known.share
-        for offers in search.sweeps(max(self.level.positions), grace, key):
+        for offers in search.sweeps(max(self.positions), grace, key):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
-                C[:, rows], self.cost[rows] = kernels.sweep(self.u, self.d, self.Y, bias, self.C, offers, rows)
+                C[:, rows], self.cost[rows] = kernels.sweep(u, self.d, self.Y, bias, self.C, offers, rows)
                 self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
@@ -371,20 +410,75 @@ class _Stage:
         for rows in self.portions:
             self.weight[rows] = self.known.trusted(kernels.weights(self.cost[rows], mean), rows)
             yield (ticks := ticks + 1) / every
+
+    def _counted(self, rows: slice) -> Array:
+        """The field of those patches in some rows whose distribution is to be the exemplar's."""
+        C = self.C[:, rows]
+        return C if self.among is None else C[:, self.among[rows] > 0]
+
+    def vote(self, rows: slice) -> Array:
+        """Some rows of the image as this exemplar would have them."""
+        return self.known.shown(self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows), rows)
+
+
+class _Stage:
+    """A level while it is worked on: the parts that exemplars have in it, the image u, and the kinds of round.
+
+    A round yields the share of it that is done. Of several exemplars each keeps a picture of its own, us; u is their
+    mean, and each sees all of them as its own patches would be: see `barycenter.Sight`.
+    """
+
+    def __init__(self, kernels: Kernels, level: Level, parts: list[_Part]) -> None:
+        self.kernels, self.level, self.parts = kernels, level, parts
+        self.known = parts[0].known
+        self.portions = parts[0].portions
+        self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
+        self.us: list[Array] = []
+        self.u: Array = None
+        self.sights: list[Sight] = []
+        if len(parts) > 1:
+            bases = [part.likeness.basis for part in parts]
+            shares, held = [part.share for part in parts], 0 if level.ascents else HELD
+            self.sights = [Sight.of(bases, n, shares, held) for n in range(len(parts))]
+            for part, sight in zip(parts, self.sights, strict=True):
+                part.d = sight.described(part.likeness.of_image).on(kernels.array)
+
+    def begin(
+        self, fields: list[Array], carry: bool, cells: list[tuple[float, float]], rng: np.random.Generator
+    ) -> Generator[None, None, None]:
+        """Takes each part's field, see `_Part.begin`, and votes. rng: for what is random of it."""
+        for part, C, grid in zip(self.parts, fields, cells, strict=True):
+            yield from part.begin(C, carry, grid)
+        self.u = self.known.drawn(rng) if self.level.ascents and not carry else None
+        if self.u is None:
+            yield from self._voted()
+
+    def round(self, number: int, key: int) -> Generator[float, None, None]:
+        """One of the level's: first the ascents, then the searches, with grafts before some of these."""
+        number -= self.level.ascents
+        if number >= 0 and self.level.grafts and number in (0, graft.last(self.level.searches)):
+            for part in self.parts:
+                yield from part.graft(self.u, colour=int(number > 0))
+            for _ in self._voted():
+                yield 0.0
+        for n, part in enumerate(self.parts):
+            u = self.sights[n].seen(self.kernels, self.us) if self.sights else self.u
+            for share in part.ascent(u) if number < 0 else part.search(u, key + n * APART):
+                yield VOTED * (n + share) / len(self.parts)
         for _ in self._voted():
-            yield (ticks := ticks + 1) / every
+            yield VOTED
+        yield 1.0
 
     def _voted(self) -> Generator[None, None, None]:
-        """Puts the image together from the field, in portions; yields after each."""
-        u = self.kernels.empty((*self.level.image, self.e.shape[2]), self.e)
+        """Puts the image together from the fields, in portions; yields after each."""
+        us = [self.kernels.empty((*self.level.image, part.e.shape[2]), part.e) for part in self.parts]
         for rows in self.pixels:
-            u[rows] = self._vote(rows)
+            for u, part in zip(us, self.parts, strict=True):
+                u[rows] = part.vote(rows)
             if rows.stop == self.level.image[0]:
-                self.u = u
+                self.us = us
+                self.u = us[0] if len(us) == 1 else sum(part.share * u for u, part in zip(us, self.parts, strict=True))
             yield
-
-    def _vote(self, rows: slice) -> Array:
-        return self.known.shown(self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows), rows)
 
 
 def whole_cells(C: Array, own: Array, cell: float, last: int) -> Array:

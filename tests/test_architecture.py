@@ -18,7 +18,7 @@ LAYERS = [
     {"spec", "roles"},
     {"maps", "files", "patches", "period", "pyramid", "slopes", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
-    {"semidual", "search", "graft", "known", "losses", "vgg", "sources"},
+    {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
     {"transport", "metrics"},
     {"gradient"},
@@ -26,7 +26,7 @@ LAYERS = [
         "tasks",
         *(
             f"tasks.{name}"
-            for name in ("descent", "fill", "region", "render", "result", "retreat", "synthesize", "tile")
+            for name in ("descent", "fill", "mix", "region", "render", "result", "retreat", "synthesize", "tile")
         ),
     },
     {"__init__"},

@@ -7,18 +7,21 @@ from collections.abc import Callable, Generator
 from ..maps import Given, MapSet
 from ..spec import Fill, InputError, Mix, Request, Synthesize, Tile
 from ..transport import Step
-from . import fill, synthesize, tile
+from . import fill, mix, synthesize, tile
+from .mix import Blend
 from .region import Region
 from .render import Field, Made
 from .result import Result
 
-__all__ = ["Field", "Region", "Result", "finished", "steps"]
+__all__ = ["Blend", "Field", "Region", "Result", "finished", "steps"]
 
 
-def steps(request: Request, given: Given | MapSet, region: Region | None = None) -> Generator[Step, None, Result]:
+def steps(
+    request: Request, given: Given | MapSet, beside: Region | Blend | None = None
+) -> Generator[Step, None, Result]:
     """The work of a request on an image, or on the maps of a material by name: yields Steps, returns the Result.
 
-    region: what is to be filled, of a `Fill` only.
+    beside: what is to be filled, of a `Fill`; what is mixed with the maps, of a `Mix`.
 
     To cancel is to stop asking. Raises InputError, at the first step, for a request that cannot be met.
     """
@@ -29,11 +32,15 @@ def steps(request: Request, given: Given | MapSet, region: Region | None = None)
         case Synthesize():
             return (yield from synthesize.steps(request, maps))
         case Fill():
-            if region is None:
+            if not isinstance(beside, Region):
                 raise InputError("no mask was given: fill needs one, white where the image is to be made anew")
-            return (yield from fill.steps(request, maps, region))
+            return (yield from fill.steps(request, maps, beside))
         case Mix():
-            raise InputError("mix needs a second exemplar")
+            if not isinstance(beside, Blend):
+                raise InputError(
+                    "there is nothing to mix with: mix needs a second image, or the maps of a second material"
+                )
+            return (yield from mix.steps(request, maps, beside))
 
 
 def finished(work: Generator[Step, None, Made], progress: Callable[[Step], None] | None = None) -> Made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,9 +15,9 @@ from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..spec import Fill, InputError
-from ..transport import Solution, Step
+from ..transport import Exemplar, Solution, Step
 from . import retreat
-from .region import WHITE, Region, covered, matched, softness
+from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
 from .render import Made, mapped
 from .result import Result
 
@@ -25,8 +25,6 @@ REACH = 192
 """How far around a part of the hole, in pixels, material is taken from; as far as the part is long, if that is more."""
 PLENTY = 4096
 """So many patches near the hole are enough of those that were chosen to be taken from; or half of them."""
-BELOW = 64
-"""Another material begins at a multiple of so many rows, whatever maps are reduced by."""
 
 
 def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, Result]:
@@ -117,7 +115,7 @@ class _Task:
         maps, begin, taken, source = MapSet(smooth), 0, crop.size, self.source
         if self.other is not None:
             taken = self.other.lead.size
-            maps, begin = _stacked(maps, self.other, {name: one.size for name, one in self.maps.maps.items()}, size)
+            maps, begin = stacked(maps, self.other, {name: one.size for name, one in self.maps.maps.items()}, size)
             source = np.ones(taken, bool) if source is None else source
         else:
             source = ~unknown if source is None else source[index] & ~unknown
@@ -162,15 +160,14 @@ class _Job:
         views = holes.views(e, Hole(image, work, source, within=not self.begin), transport.SIDE)
         solving = transport.solve(
             compute,
-            e,
+            [Exemplar(e, period.found(e))],
             (image.shape[0], image.shape[1]),
             (False, False),
             request.seed,
             transport.EFFORTS[request.quality],
-            period.found(e),
             views,
         )
-        solution = yield from mapped(solving, partial(self._placed, views, lead))
+        (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
         for name in self.maps.maps:
             whole = images[name]
             size = whole.shape[0], whole.shape[1]
@@ -205,7 +202,7 @@ class _Job:
         size, labelled = old.size, one.role == "id"
         values, labels = one.ids() if labelled else (None, None)
         planes = one.rendered() if labels is None else labels[..., None]
-        fit = _nearest if labelled else resized
+        fit = nearest if labelled else resized
         taken = planes[: size[0], : size[1]]
         if self.begin:
             down, across = (n / m for n, m in zip(size, self.crop.size, strict=True))
@@ -213,8 +210,8 @@ class _Job:
             taken = planes[begin:, : round(self.taken[1] * across)]
         worked = _reduced(self.work, self.maps.reduction).shape
         scale = [max(1.0, n / m) for n, m in zip(size, worked, strict=True)]
-        known = fit(planes[: size[0], : size[1]], _times(worked, scale))
-        stock = fit(taken, _times(solution.exemplar, scale))
+        known = fit(planes[: size[0], : size[1]], times(worked, scale))
+        stock = fit(taken, times(solution.exemplar, scale))
         at = tuple(
             slice(round(start * r), min(round((start + n) * r), side))
             for start, n, r, side in zip(view.origin, view.mask.shape, scale, known.shape, strict=False)
@@ -256,33 +253,6 @@ def _smooth(one: Map, mask: np.ndarray) -> Map:
     return replace(one, image=one.stored(holes.filled(one.pixels, ~mask)))
 
 
-def _stacked(
-    above: MapSet, below: MapSet, sizes: dict[str, tuple[int, int]], lead: tuple[int, int]
-) -> tuple[MapSet, int]:
-    """Two materials as one, one above the other, so that both are compared alike; and where the second begins.
-
-    The narrower is repeated to the same width. sizes: of the whole maps that the first are cut from, the leading one's
-    is lead: the second's maps get the same proportions.
-    """
-    begin = -(-above.lead.size[0] // BELOW) * BELOW
-    width = max(above.lead.size[1], below.lead.size[1])
-    joint = {}
-    for name, one in above.maps.items():
-        ratio = sizes[name][0] / lead[0], sizes[name][1] / lead[1]
-        wanted, twin = _times(below.lead.size, ratio), below.maps[name]
-        other = twin.image.reshape(*twin.size, -1)
-        if twin.size != wanted:
-            fitted = _nearest(other, wanted) if one.role == "id" else resized(twin.pixels, wanted)
-            other = fitted if one.role == "id" else twin.stored(fitted).reshape(*wanted, -1)
-        rows, columns = _times((begin, width), ratio)
-        own = one.image.reshape(*one.size, -1)
-        own = np.pad(own, [(0, rows - own.shape[0]), (0, columns - own.shape[1]), (0, 0)], mode="wrap")
-        other = np.pad(other, [(0, 0), (0, columns - other.shape[1]), (0, 0)], mode="wrap")
-        both = np.concatenate([own, other])
-        joint[name] = replace(one, image=both.reshape(*both.shape[:2], *one.image.shape[2:]))
-    return MapSet(joint), begin
-
-
 def _between(before: float, after: float) -> Callable[[Step], Step]:
     return lambda step: replace(step, fraction=float(before + (after - before) * step.fraction))
 
@@ -302,15 +272,6 @@ def _reduced(mask: np.ndarray, by: int) -> np.ndarray:
         n = len(mask)
         mask = np.logical_or.reduceat(mask, np.arange(-(-n // by)) * n // -(-n // by), 0).T
     return mask
-
-
-def _nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image at another size, every pixel one of its own."""
-    return image[np.ix_(*(np.arange(m) * n // m for n, m in zip(image.shape, size, strict=False)))]
-
-
-def _times(size: Sequence[int], ratios: Sequence[float]) -> tuple[int, int]:
-    return round(size[0] * ratios[0]), round(size[1] * ratios[1])
 
 
 def _last(work: Generator[float, None, Made]) -> Made:

@@ -1,7 +1,8 @@
-"""What a fill is told beside the maps, brought into their terms: masks as shares, another material as like maps."""
+"""What a task is told beside the maps, brought into their terms: masks as shares, another material as like maps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..spec import InputError, Size
 
 FAINT = 1 / 32
 """Less grey than this is black, and as near to white white: what JPEG leaves around edges changes no pixel."""
+BELOW = 64
+"""Another material begins at a multiple of so many rows, whatever maps are reduced by."""
 WHITE = 0.5
 """What a mask must reach somewhere: one that does not is a mistake."""
 
@@ -30,31 +33,45 @@ class Region:
 
 
 def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
-    """float32 (H, W), 0 to 1, of a mask image; what: its name. Raises InputError where it does not lie on the image."""
-    if isinstance(mask, np.ndarray) and mask.dtype == bool:
-        mask = mask.view(np.uint8) * np.uint8(255)
+    """As `grey`, of a mask image. Raises InputError also where it has no white."""
+    soft, brightest = _grey(mask, size, what, "image")
+    if 0 < brightest < WHITE:
+        raise InputError(
+            f"{what} has no white: its brightest value is {brightest:.3f} of 1; a mask of 0 and 1 must be made one of 0"
+            " and 255"
+        )
+    return soft
+
+
+def grey(image: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
+    """float32 (H, W), 0 to 1, of an image that tells shares of each pixel of the result; what: its name.
+
+    Raises InputError where it does not lie on the result.
+    """
+    return _grey(image, size, what, "result")[0]
+
+
+def _grey(image: np.ndarray, size: tuple[int, int], what: str, under: str) -> tuple[np.ndarray, float]:
+    """And its brightest value; under: what it lies on."""
+    if isinstance(image, np.ndarray) and image.dtype == bool:
+        image = image.view(np.uint8) * np.uint8(255)
     try:
-        pixels = Map.of(mask, "other").pixels
+        pixels = Map.of(image, "other").pixels
     except InputError as error:
         raise InputError(f"{what} {str(error).removeprefix('image ')}") from None
-    if 0 < pixels.max() < WHITE:
-        raise InputError(
-            f"{what} has no white: its brightest value is {pixels.max():.3f} of 1; a mask of 0 and 1 must be made one"
-            " of 0 and 255"
-        )
     colors = pixels.shape[2] - (pixels.shape[2] in (2, 4))
     soft = pixels[..., 0] if colors == 1 else pixels[..., :colors].mean(2)
     if colors < pixels.shape[2]:
         soft = soft * pixels[..., -1]
-    if mask.dtype.kind == "f":
+    if image.dtype.kind == "f":
         soft = soft.clip(0, 1)
     (h, w), (height, width) = soft.shape, size
     if abs(h * width - w * height) > max(h, w, height, width):
         raise InputError(
-            f"{what} is {Size(w, h)} px, the image {Size(width, height)}: they must have one proportion; draw it on"
-            " the image's size"
+            f"{what} is {Size(w, h)} px, the {under} {Size(width, height)}: they must have one proportion; draw it on"
+            f" the {under}'s size"
         )
-    return resized(soft[..., None], size)[..., 0] if (h, w) != size else soft
+    return resized(soft[..., None], size)[..., 0] if (h, w) != size else soft, float(pixels.max())
 
 
 def covered(region: Region, size: tuple[int, int], invert: bool, margin: int, wrap: tuple[bool, bool]) -> np.ndarray:
@@ -126,3 +143,39 @@ def _like(name: str, one: Map, twin: Map) -> Map:
             colors = colors * alpha if one.associated else colors / np.maximum(alpha, 1e-6)
         pixels = np.concatenate([colors, alpha], 2)[..., : one.channels]
     return replace(one, image=one.stored(pixels))
+
+
+def stacked(
+    above: MapSet, below: MapSet, sizes: dict[str, tuple[int, int]], lead: tuple[int, int]
+) -> tuple[MapSet, int]:
+    """Two materials as one, one above the other, so that both are compared alike; and where the second begins.
+
+    The narrower is repeated to the same width. sizes: of the whole maps that the first are cut from, the leading one's
+    is lead: the second's maps get the same proportions.
+    """
+    begin = -(-above.lead.size[0] // BELOW) * BELOW
+    width = max(above.lead.size[1], below.lead.size[1])
+    joint = {}
+    for name, one in above.maps.items():
+        ratio = sizes[name][0] / lead[0], sizes[name][1] / lead[1]
+        wanted, twin = times(below.lead.size, ratio), below.maps[name]
+        other = twin.image.reshape(*twin.size, -1)
+        if twin.size != wanted:
+            fitted = nearest(other, wanted) if one.role == "id" else resized(twin.pixels, wanted)
+            other = fitted if one.role == "id" else twin.stored(fitted).reshape(*wanted, -1)
+        rows, columns = times((begin, width), ratio)
+        own = one.image.reshape(*one.size, -1)
+        own = np.pad(own, [(0, rows - own.shape[0]), (0, columns - own.shape[1]), (0, 0)], mode="wrap")
+        other = np.pad(other, [(0, 0), (0, columns - other.shape[1]), (0, 0)], mode="wrap")
+        both = np.concatenate([own, other])
+        joint[name] = replace(one, image=both.reshape(*both.shape[:2], *one.image.shape[2:]))
+    return MapSet(joint), begin
+
+
+def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image at another size, every pixel one of its own."""
+    return image[np.ix_(*(np.arange(m) * n // m for n, m in zip(image.shape, size, strict=False)))]
+
+
+def times(size: Sequence[int], ratios: Sequence[float]) -> tuple[int, int]:
+    return round(size[0] * ratios[0]), round(size[1] * ratios[1])

@@ -144,20 +144,20 @@ def rendered(
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
     for name, one in maps.maps.items():
-        put = _elected if one.role == "id" else _averaged
-        shares = put(kernels, solution, one, sizes, sizes.own(one))
+        if one.role == "id":
+            shares = elected(kernels, solution, one, sizes)
+        else:
+            shares = averaged(kernels, solution, one, sizes, one.restored)
         images[name] = yield from mapped(shares, _between(done / whole, (done + pixels[name]) / whole))
         done += pixels[name]
         yield done / whole
     return images
 
 
-def _elected(
-    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
-) -> Generator[float, None, np.ndarray]:
-    """A map of ids, every pixel with one of its values; result: its size as it is made and as it is shown."""
+def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Generator[float, None, np.ndarray]:
+    """A map of ids put together, every pixel with one of its values. Yields the share that is done."""
     values, labels = one.ids()
-    made, shown = result
+    made, shown = sizes.own(one)
     stock = labels[_nearest(one.size, sizes.stretches)]
     carried = transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
     own = yield from mapped(carried, _between(0, 0.1))
@@ -165,11 +165,14 @@ def _elected(
     return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
 
-def _averaged(
-    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, result: tuple[tuple[int, int], tuple[int, int]]
+def averaged(
+    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, restored: Callable[[np.ndarray], np.ndarray]
 ) -> Generator[float, None, np.ndarray]:
-    """Any other map; one of fewer pixels than the field is put together at the field's size and reduced."""
-    (worked, _), (made, shown) = sizes.worked, result
+    """Any other map put together, `restored` from its planes, see `Map.rendered`. Yields the share that is done.
+
+    One of fewer pixels than the field is put together at the field's size and reduced.
+    """
+    (worked, _), (made, shown) = sizes.worked, sizes.own(one)
     small, heights = one.size[0] < worked[0], one.role == "height"
     stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
     exemplar = (stock.shape[0], stock.shape[1])
@@ -179,7 +182,7 @@ def _averaged(
     whole: np.ndarray = np.empty(0)
     row = 0
     for planes in transport.render(kernels, own, slopes.with_differences(stock) if heights else stock):
-        part = one.restored(planes) if at_once else planes
+        part = restored(planes) if at_once else planes
         if not row:
             whole = np.empty((own.size[0], *part.shape[1:]), part.dtype)
         whole[row : row + len(part)] = part
@@ -192,7 +195,7 @@ def _averaged(
         whole = slopes.levelled(surface, stock)
     if made != shown:  # an axis that is shown at another length than it was made wraps
         whole = period.stretched(whole, _ratios(made, shown), "wrap")
-    return whole if at_once else one.restored(resized(whole, shown))
+    return whole if at_once else restored(resized(whole, shown))
 
 
 def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:

@@ -19,7 +19,8 @@ class Result:
 
     maps: what was given. images: by the same names, each of its map's dtype and channels; the leading map's has the
     size that was asked for, the others theirs in proportion.
-    field: where each patch comes from; other maps of the same material can be put together through it.
+    field: where each patch comes from; other maps of the same material can be put together through it. What is mixed
+    has none: it comes from two.
     device: the name of the kernels that computed it.
     seconds: time of each level, coarse first; of a fill, of each part of the hole.
     periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
@@ -84,7 +85,9 @@ class Result:
         """What only results of this kind have to tell."""
         if self.field is not None:
             return self._structure(size)
-        return {"filled": self.filled} if self.filled is not None else {"loss": list(self.losses)}
+        if self.filled is not None:
+            return {"filled": self.filled}
+        return {"loss": list(self.losses)} if self.losses else {}
 
     def _structure(self, size: Size) -> dict[str, Any]:
         """How the exemplar repeats, and what was done so that the result does."""

@@ -13,7 +13,7 @@ from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
 from ..spec import InputError, Size, Synthesize
-from ..transport import Solution, Step
+from ..transport import Exemplar, Solution, Step
 from . import descent, retreat
 from .render import Field, Sizes, check, mapped, pixels_of, rendered
 from .result import Result
@@ -54,7 +54,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     effort = transport.EFFORTS[request.quality]
 
     def work(compute: Kernels) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray], Field]]:
-        solving = transport.solve(compute, exemplar, solved, wrap, request.seed, effort, fit)
+        solving = transport.solve(compute, [Exemplar(exemplar, fit)], solved, wrap, request.seed, effort)
         solution, images = yield from _put_together(compute, solving, maps, sizes)
         return solution, images, Field(compute.numpy(solution.field), compute.numpy(solution.weight), sizes)
 
@@ -65,12 +65,12 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
 
 
 def _put_together(
-    compute: Kernels, work: Generator[Step, None, Solution], maps: MapSet, sizes: Sizes
+    compute: Kernels, work: Generator[Step, None, list[Solution]], maps: MapSet, sizes: Sizes
 ) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray]]]:
     """The solution and the maps through it, fractions told of both."""
     pixels = sum(pixels_of(maps, sizes).values())
     share = 1 / (1 + RENDERED * pixels / math.prod(sizes.worked[1]))
-    solution = yield from mapped(work, lambda step: replace(step, fraction=share * step.fraction))
+    (solution,) = yield from mapped(work, lambda step: replace(step, fraction=share * step.fraction))
     rest = rendered(compute, solution, maps, sizes)
     images = yield from mapped(rest, lambda done: replace(solution.last, fraction=share + (1 - share) * done))
     return solution, images

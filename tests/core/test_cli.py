@@ -148,6 +148,84 @@ def test_tile_heals(exemplar: Path) -> None:
     assert (said["method"], said["band"]) == ("heal", 6)
 
 
+@pytest.fixture
+def second(exemplar: Path) -> Path:
+    path = exemplar.with_name("second.png")
+    files.write(path, files.Picture(pixels(40, 60, 3) // 4))
+    return path
+
+
+MIX = ["--device", "numpy", "--quality", "draft", "--quiet"]
+
+
+def test_mix_writes_what_the_function_makes(exemplar: Path, second: Path) -> None:
+    out, where = exemplar.with_name("made.png"), exemplar.with_name("where.png")
+    assert cli.main(["mix", str(exemplar), str(second), "-o", str(out), "--t", "0.3", *MIX]) == 0
+    images = [files.read(path).pixels for path in (exemplar, second)]
+    wanted = otsynth_core.mix(*images, t=0.3, device="numpy", quality="draft").image
+    np.testing.assert_array_equal(files.read(out).pixels, wanted)
+    t = np.linspace(0, 255, 48 * 56).reshape(48, 56, 1).astype(np.uint8)
+    files.write(where, files.Picture(t))
+    assert cli.main(["mix", str(exemplar), str(second), "-o", str(out), "--t-map", str(where), *MIX]) == 0
+    wanted = otsynth_core.mix(*images, t=t, device="numpy", quality="draft").image
+    np.testing.assert_array_equal(files.read(out).pixels, wanted)
+
+
+def test_mix_makes_a_row(exemplar: Path, second: Path) -> None:
+    row = exemplar.with_name("row")
+    report = ["--report", str(exemplar.with_name("r.json"))]
+    assert cli.main(["mix", str(exemplar), str(second), "-o", f"{row}/", "--steps", "3", *report, *MIX]) == 0
+    names = [f"exemplar_mix_t{percent}.png" for percent in ("000", "050", "100")]
+    assert sorted(path.name for path in row.iterdir()) == names
+    dark = [files.read(row / name).pixels.mean() for name in names]
+    assert dark[0] > dark[1] > dark[2]
+    told = [json.loads(exemplar.with_name(f"r_t{percent}.json").read_text())["t"] for percent in ("000", "050", "100")]
+    assert told == [0, 0.5, 1]
+
+
+def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:
+    for name, scale in (("stone", 1), ("moss", 2)):
+        (tmp_path / name).mkdir()
+        for role, channels in (("color", 3), ("roughness", 1)):
+            files.write(tmp_path / name / f"{name}_{role}.png", files.Picture(pixels(40, 48, channels) // scale))
+    out = tmp_path / "out"
+    assert cli.main(["mix", str(tmp_path / "stone"), str(tmp_path / "moss"), "-o", str(out), *MIX]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["stone_color_mix.png", "stone_roughness_mix.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["exemplar.png"], "mix takes two, each an image or a material's folder, and 1 were given"),
+        (["exemplar.png", "second.png", "second.png"], "and 3 were given"),
+        (["exemplar.png", "missing.png"], "missing.png"),
+        (["exemplar.png", "second.png", "--t", "2"], "t is 2.0: it must be a number from 0.0 to 1.0"),
+        (["exemplar.png", "second.png", "--t", "much"], "t is 'much': a number is wanted"),
+        (["exemplar.png", "second.png", "--t", "0.5", "--steps", "3"], "--t and --steps each say"),
+        (["exemplar.png", "second.png", "--steps", "1"], "steps is 1: it must be a whole number from 2 to 101"),
+        (["exemplar.png", "second.png", "--t-map", "made.png"], "would overwrite"),
+        (["exemplar.png", "second.png", "--t-map", "wide.png"], "t map is 20x2 px"),
+    ],
+)
+@pytest.mark.usefixtures("second")
+def test_mix_refuses_in_one_line(
+    exemplar: Path,
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(exemplar.parent)
+    files.write(Path("made.png"), files.Picture(pixels(48, 56, 1)))
+    files.write(Path("wide.png"), files.Picture(pixels(2, 20, 1)))
+    before = Path("made.png").read_bytes()
+    assert cli.main(["mix", *arguments, "-o", "made.png", *MIX]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert Path("made.png").read_bytes() == before
+
+
 def test_quiet_is_quiet(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), "--device", "numpy", "--quiet"])
     assert capsys.readouterr() == ("", "")

@@ -146,9 +146,14 @@ def tiles(cell: int, across: int) -> np.ndarray:
 def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
     sure = Period(52, 0.9)
     work = transport.solve(
-        kernels.load("numpy"), tiles(52, 5), (312, 364), (True, True), 0, transport.EFFORTS["draft"], (sure, sure)
+        kernels.load("numpy"),
+        [transport.Exemplar(tiles(52, 5), (sure, sure))],
+        (312, 364),
+        (True, True),
+        0,
+        transport.EFFORTS["draft"],
     )
-    C = tasks.finished(work).field
+    C = tasks.finished(work)[0].field
     assert (C >= 0).all()
     assert (C.max((1, 2)) < 256).all()
     moved = C - np.stack(np.meshgrid(np.arange(312), np.arange(364), indexing="ij"))
@@ -164,8 +169,10 @@ def test_in_a_hole_of_a_grid_pieces_are_moved_by_cells_that_are_not_whole() -> N
     views = holes.views(image, holes.Hole(image, mask, np.ones_like(mask), within=True), transport.SIDE)
     size = (image.shape[0], image.shape[1])
     draft = transport.EFFORTS["draft"]
-    work = transport.solve(kernels.load("numpy"), image, size, (False, False), 0, draft, (sure, sure), views)
-    moved = (tasks.finished(work).field - views[0].own)[:, ~views[0].pinned]
+    work = transport.solve(
+        kernels.load("numpy"), [transport.Exemplar(image, (sure, sure))], size, (False, False), 0, draft, views
+    )
+    moved = (tasks.finished(work)[0].field - views[0].own)[:, ~views[0].pinned]
     assert (np.abs(moved - np.rint(T * np.rint(moved / T))) == 0).mean() > 0.9
 
 
@@ -197,8 +204,10 @@ def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
     assert period.kept((sure, sure), (78, 104), both) == (None, sure)
     assert period.kept((sure, sure), (78, 104), (False, True)) == (sure, sure)
     e, compute = tiles(52, 4), kernels.load("numpy")
-    work = transport.solve(compute, e, (78, 78), both, 0, transport.EFFORTS["draft"], (sure, sure))
-    made = np.concatenate(list(transport.render(compute, tasks.finished(work), e)))
+    work = transport.solve(
+        compute, [transport.Exemplar(e, (sure, sure))], (78, 78), both, 0, transport.EFFORTS["draft"]
+    )
+    made = np.concatenate(list(transport.render(compute, tasks.finished(work)[0], e)))
     for axis in (0, 1):
         assert made.mean((axis, 2)).min() < 0.35  # a line, not a smear of it
 

@@ -1,0 +1,177 @@
+"""Mix: a texture between two exemplars, a barycenter of their patches, with so much of the second here and there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from .. import barycenter, period, transport
+from ..kernels import Kernels
+from ..maps import Map, MapSet, resized
+from ..spec import InputError, Mix, Size, Synthesize
+from ..transport import Exemplar, Solution, Step
+from . import descent, retreat, synthesize
+from .region import grey, matched, nearest, stacked
+from .render import Sizes, averaged, check, elected, mapped
+from .result import Result
+
+RENDERED = 1 / 8
+"""About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
+HALF = 0.5
+"""From so much of the second on, ids are the second's."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What is mixed with the maps of a material.
+
+    other: the maps of another, of the same roles. amount: (H, W) or (H, W, 1 to 4) of the result's proportion, white is
+    where the other stands, grey where both do; None for the request's t everywhere.
+    """
+
+    other: MapSet
+    amount: np.ndarray | None = None
+
+
+def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Result]:
+    """Yields Steps, returns the Result; see `tasks.steps`."""
+    maps, other, notes = _shared(maps, blend.other)
+    height, width = maps.lead.size
+    if request.size is None:
+        request = replace(request, size=Size.of((width, height)))
+    assert request.size is not None
+    size = request.size.height, request.size.width
+    t: float | np.ndarray = request.t if blend.amount is None else grey(blend.amount, size, "t map")
+    if np.min(t) == np.max(t):
+        t = float(np.min(t))
+    if isinstance(t, float) and t in (0, 1):
+        given = ("seed", "device", "quality", "threads", "memory", "wrap", "size", "gradient")
+        plain = Synthesize(**{name: getattr(request, name) for name in given})
+        result = yield from synthesize.steps(plain, other if t else maps)
+        return replace(result, request=request, maps=maps, field=None, notes=notes)
+    wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
+    if request.gradient is not None:
+        result = yield from descent.made(request, [(maps, 1 - t), (other, t)], request.size, wrap)
+        return replace(result, notes=(*notes, *result.notes))
+    task = _Task.of(maps, other, t, size, wrap)
+    computed = yield from retreat.computed(request, partial(task.run, request))
+    images, seconds = computed.made
+    return Result(request, maps, images, None, computed.device, seconds, (None, None), computed.retreats, notes=notes)
+
+
+def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...]]:
+    """The maps that both materials have, under the first's names; and words about those that one alone has.
+
+    Raises InputError where there are none, or they cannot be averaged.
+    """
+    if len(maps.maps) == len(other.maps) == 1:
+        both, notes = maps, []
+    else:
+        roles = {one.role for one in maps.maps.values()} & {one.role for one in other.maps.values()}
+        both = MapSet({name: one for name, one in maps.maps.items() if one.role in roles})
+        if not both.maps:
+            raise InputError("the materials have no map of the same role: give both one of color, or name their roles")
+        alone = [name for of in (maps, other) for name, one in of.maps.items() if one.role not in roles]
+        notes = [f"{name}: one of the materials alone has such a map, so it was left out" for name in alone]
+    found = matched(both, other)
+    for name, one in both.maps.items():
+        like = {key: of for key, of in other.maps.items() if of.role == one.role} or other.maps
+        twin = like.get(name) or next(iter(like.values()))
+        own, its = (of.channels - (of.channels in (2, 4)) for of in (one, twin))
+        if own != its:
+            what = name or "the image"
+            raise InputError(f"{what}: has {own} colour channels, what it is mixed with {its}; save both with as many")
+    return both, found, tuple(notes)
+
+
+def _between(start: float, part: float) -> Callable[[float], float]:
+    return lambda done: start + part * done
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Two materials, how much of the second there is in each pixel of the leading map, and the planes to be solved on.
+
+    sides: of each the maps, the planes that are compared and the sizes; t: a number or float32 (H, W); solved: (height,
+    width) at which the fields are solved.
+    """
+
+    sides: list[tuple[MapSet, Exemplar, Sizes]]
+    t: float | np.ndarray
+    solved: tuple[int, int]
+    wrap: tuple[bool, bool]
+
+    @classmethod
+    def of(
+        cls, maps: MapSet, other: MapSet, t: float | np.ndarray, size: tuple[int, int], wrap: tuple[bool, bool]
+    ) -> _Task:
+        """Raises InputError for maps that are too small."""
+        joint, begin = stacked(maps, other, {name: one.size for name, one in maps.maps.items()}, maps.lead.size)
+        planes, by = joint.compared(), joint.reduction
+        solved = -(-size[0] // by), -(-size[1] // by)
+        if min(solved) < transport.SIDE:
+            raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
+        amount = t if isinstance(t, float) else resized(t[..., None], solved)[..., 0]
+        sides = []
+        for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
+            height, width = (-(-side // by) for side in one.lead.size)
+            transport.check(height, width)
+            own = np.ascontiguousarray(planes[first : first + height, :width])
+            periods = period.found(own)
+            ratios = period.fit(periods, solved, wrap)
+            exemplar = Exemplar(period.stretched(own, ratios), period.scaled(periods, ratios), share)
+            sizes = Sizes(((height, width), solved), (one.lead.size, size, size), ratios)
+            check(one, sizes)
+            sides.append((one, exemplar, sizes))
+        return cls(sides, t, solved, wrap)
+
+    def run(
+        self, request: Mix, compute: Kernels
+    ) -> Generator[Step, None, tuple[dict[str, np.ndarray], tuple[float, ...]]]:
+        """Yields Steps, returns the images by name, and the seconds of each level."""
+        first = self.sides[0][0]
+        share = 1 / (1 + RENDERED * len(first.maps))
+        exemplars = [exemplar for _, exemplar, _ in self.sides]
+        effort = transport.EFFORTS[request.quality]
+        solving = transport.solve(compute, exemplars, self.solved, self.wrap, request.seed, effort)
+        solutions = yield from mapped(solving, lambda step: replace(step, fraction=share * step.fraction))
+        images, last = {}, solutions[0].last
+        for n, name in enumerate(first.maps):
+            start, part = share + (1 - share) * n / len(first.maps), (1 - share) / len(first.maps)
+            images[name] = yield from mapped(
+                mapped(self._put_together(compute, solutions, name), _between(start, part)),
+                lambda fraction: replace(last, fraction=fraction),
+            )
+        return images, solutions[0].seconds
+
+    def _put_together(
+        self, compute: Kernels, solutions: list[Solution], name: str
+    ) -> Generator[float, None, np.ndarray]:
+        """A map of both materials, each through its field. Yields the share that is done."""
+        one, twin = (maps.maps[name] for maps, _, _ in self.sides)
+        shown = self.sides[0][2].own(one)[1]
+        t = self.t if isinstance(self.t, float) else resized(self.t[..., None], shown)
+        if one.role == "id":
+            ids = []
+            for n, ((maps, _, sizes), solution) in enumerate(zip(self.sides, solutions, strict=True)):
+                found = yield from mapped(elected(compute, solution, maps.maps[name], sizes), _between(n / 2, 0.5))
+                ids.append(nearest(found.reshape(*found.shape[:2], -1), shown))
+            return np.where(t >= HALF, ids[1], ids[0]).reshape(*shown, *one.image.shape[2:])
+        pictures = []
+        for n, ((maps, _, sizes), solution) in enumerate(zip(self.sides, solutions, strict=True)):
+            own: Map = maps.maps[name]
+            keep = partial(_planes, own, cover=not (one.opaque and twin.opaque))
+            put = averaged(compute, solution, own, sizes, keep)
+            pictures.append(resized((yield from mapped(put, _between(n / 2, 0.5))), shown))
+        first, second = pictures
+        image = (twin if one.opaque else one).restored(barycenter.mixed(first, second, t, self.wrap))
+        yield 1.0
+        return image
+
+
+def _planes(one: Map, planes: np.ndarray, cover: bool) -> np.ndarray:
+    """The planes of a map, with alpha if they are to be averaged with what has some."""
+    return one.covered(planes) if cover else planes.astype(np.float32)

@@ -1,0 +1,206 @@
+"""Mixing: what lies between two exemplars, everywhere or by a map, one image or all maps of two materials."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import otsynth_core
+from otsynth_core import InputError, Map, metrics
+from otsynth_core.metrics import _gradient_energy
+
+from .conftest import DEVICES, blobs
+
+QUICK = {"device": "numpy", "quality": "draft"}
+
+
+@pytest.fixture(scope="module")
+def dark() -> np.ndarray:
+    """Fine red grain, (80, 72, 3)."""
+    return (blobs(160, 144, 3, seed=5)[::2, ::2] * (0.7, 0.2, 0.1)).astype(np.float32)
+
+
+def energy(image: np.ndarray) -> float:
+    return _gradient_energy(image) ** 0.5
+
+
+@pytest.mark.parametrize("t", [0, 1])
+def test_the_ends_are_plain_synthesis(exemplar: np.ndarray, dark: np.ndarray, t: int) -> None:
+    made = otsynth_core.mix(exemplar, dark, t=t, size=(64, 48), seed=2, **QUICK)
+    plain = otsynth_core.synthesize(dark if t else exemplar, size=(64, 48), seed=2, **QUICK)
+    assert made.image.tobytes() == plain.image.tobytes()
+    white = otsynth_core.mix(exemplar, dark, t=np.full((6, 8), bool(t)), size=(64, 48), seed=2, **QUICK)
+    assert white.image.tobytes() == plain.image.tobytes()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.75])
+def test_between_colour_is_between_and_details_are_as_strong(
+    exemplar: np.ndarray, dark: np.ndarray, t: float, device: str
+) -> None:
+    made = otsynth_core.mix(exemplar, dark, t=t, size=(96, 96), seed=1, device=device).image
+    np.testing.assert_allclose(
+        made.mean((0, 1)), ((1 - t) * exemplar + 0).mean((0, 1)) + t * dark.mean((0, 1)), atol=0.05
+    )
+    wanted = (1 - t) * energy(exemplar) + t * energy(dark)
+    assert 0.75 * wanted < energy(made) < 1.2 * wanted
+    assert max(metrics.seam(made, 0), metrics.seam(made, 1)) <= 1.1
+
+
+def test_an_exemplar_with_itself_is_itself(exemplar: np.ndarray) -> None:
+    made = otsynth_core.mix(exemplar, exemplar, size=(96, 96), device="numpy").image
+    other = otsynth_core.synthesize(exemplar, size=(96, 96), device="numpy").image
+    assert metrics.distance(made, exemplar) < 1.5 * metrics.distance(other, exemplar)
+    assert energy(made) > 0.8 * energy(exemplar)
+
+
+def test_a_map_tells_where(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    where = np.zeros((64, 128), np.float32)
+    where[:, 64:] = 1
+    grey = np.round(255 * where[::2, ::2]).astype(np.uint8)  # of another size, as a file has it
+    for t in (where, grey):
+        made = otsynth_core.mix(exemplar, dark, t=t, size=(128, 64), wrap="y", device="numpy").image
+        for half, own, other in ((made[:, :60], exemplar, dark), (made[:, 68:], dark, exemplar)):
+            assert metrics.distance(half, own) < 0.2 * metrics.distance(half, other)
+            assert energy(half) > 0.8 * energy(own)
+
+
+def test_a_map_is_not_turned() -> None:
+    """A picture that wraps may begin anywhere, but not what a map has placed."""
+    black, white = np.zeros((40, 40, 1), np.float32), np.ones((40, 40, 1), np.float32)
+    black[::9], white[::9] = 0.1, 0.9
+    where = np.zeros((64, 64), np.float32)
+    where[:, 10:40] = 1
+    made = otsynth_core.mix(black, white, t=where, **QUICK, size=(64, 64)).image
+    assert made[:, 11:39].min() > 0.8
+    assert max(made[:, :9].max(), made[:, 41:].max()) < 0.2
+
+
+def test_all_maps_are_in_step(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    """Each material has its colour twice: the copies must come out alike, whatever the mean makes of them."""
+
+    def material(image: np.ndarray) -> dict[str, Map]:
+        return {"color": Map(image), "copy": Map(np.repeat(np.repeat(image, 2, 0), 2, 1), "other", weight=0)}
+
+    made = otsynth_core.mix(material(exemplar), material(dark), t=0.4, size=(64, 64), **QUICK)
+    assert made.images["copy"].shape == (128, 128, 3)
+    copy = made.images["copy"].reshape(64, 2, 64, 2, 3).mean((1, 3))
+    color = made.images["color"]
+    correlation = np.corrcoef(copy.ravel() - copy.mean(), color.ravel() - color.mean())[0, 1]
+    assert correlation > 0.97
+
+
+def test_normals_stay_vectors_and_ids_stay_ids(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    def material(image: np.ndarray) -> dict[str, Map]:
+        slopes = image[..., :2] - 0.5
+        normal = np.concatenate([slopes, np.sqrt(1 - (slopes**2).sum(2, keepdims=True))], 2)
+        bits = np.rint(255 * (normal + 1) / 2).astype(np.uint8)
+        return {
+            "c": Map(image),
+            "n": Map(bits, "normal"),
+            "i": Map((image[..., 0] > 0.5).astype(np.uint8) * 7, "id"),
+        }
+
+    made = otsynth_core.mix(material(exemplar), material(dark), size=(64, 64), **QUICK).images
+    length = np.linalg.norm(made["n"] / 127.5 - 1, axis=2)
+    assert np.abs(length - 1).max() < 0.02
+    assert set(np.unique(made["i"])) <= {0, 7}
+    assert made["n"].dtype == made["i"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("covered", ["first", "second", "both"])
+def test_alpha_is_averaged(exemplar: np.ndarray, dark: np.ndarray, covered: str) -> None:
+    def with_alpha(image: np.ndarray, alpha: float) -> np.ndarray:
+        return np.concatenate([image, np.full((*image.shape[:2], 1), alpha, np.float32)], 2)
+
+    first = with_alpha(exemplar, 1.0 if covered == "second" else 0.5)
+    second = with_alpha(dark, 1.0 if covered == "first" else 0.5)
+    made = otsynth_core.mix(first, second, size=(48, 48), **QUICK).image
+    np.testing.assert_allclose(made[..., 3], 0.5 if covered == "both" else 0.75, atol=0.03)
+    assert otsynth_core.mix(exemplar, first, size=(48, 48), **QUICK).image.shape == (48, 48, 3)
+
+
+def test_sixteen_bits_stay(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    first = np.rint(exemplar * 65535).astype(np.uint16)
+    made = otsynth_core.mix(first, np.rint(dark * 255).astype(np.uint8), size=(48, 48), **QUICK).image
+    assert made.dtype == np.uint16
+    assert len(np.unique(made)) > 256
+
+
+def test_the_larger_exemplar_may_be_either(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    for first, second in ((exemplar[:40, :30], dark), (exemplar, dark[:30, :40])):
+        made = otsynth_core.mix(first, second, **QUICK)
+        assert made.image.shape == first.shape
+        assert made.report()["size"] == [first.shape[1], first.shape[0]]
+
+
+def test_same_seed_same_picture_another_seed_another(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    one, two, other = (otsynth_core.mix(exemplar, dark, size=(48, 48), seed=n, **QUICK).image for n in (3, 3, 4))
+    assert one.tobytes() == two.tobytes()
+    assert np.abs(one - other).mean() > 0.01
+
+
+def test_what_repeats_repeats_in_step(dark: np.ndarray) -> None:
+    image = np.broadcast_to(np.where(np.arange(80) % 10 < 3, 0.9, 0.3)[None, :, None], (72, 80, 3)).astype(np.float32)
+    made = otsynth_core.mix(image, dark, t=0.2, size=(104, 64), device="numpy").image
+    lines = made.mean((0, 2)) > made.mean()
+    starts = np.flatnonzero(lines & ~np.roll(lines, 1))
+    assert len(starts) in (10, 11)  # 104 px hold 10.4 periods: they are stretched a little
+    assert np.ptp(np.diff([*starts, starts[0] + 104])) <= 1
+
+
+def test_steps_tell_the_way(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    steps: list[otsynth_core.Step] = []
+    result = otsynth_core.mix(exemplar, dark, size=(64, 64), progress=steps.append, **QUICK)
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert steps[-1].preview().shape == (64, 64, 3)
+    assert np.abs(steps[-1].preview().mean((0, 1)) - result.image.mean((0, 1))).max() < 0.05
+    report = result.report()
+    assert (report["task"], report["t"], report["size"]) == ("mix", 0.5, [64, 64])
+    assert result.field is None
+
+
+def test_maps_that_one_material_has_alone_are_left_out_and_told(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    for t in (0.5, 1):
+        made = otsynth_core.mix(
+            {"color": exemplar, "ao": exemplar[..., :1]},
+            {"color": dark, "height": dark[..., 0]},
+            t=t,
+            size=(48, 48),
+            **QUICK,
+        )
+        assert list(made.images) == ["color"]
+        words = made.report()["warnings"]
+        assert [name.split(":")[0] for name in words] == ["ao", "height"]
+
+
+@pytest.mark.parametrize(
+    ("second", "options", "words"),
+    [
+        (np.zeros((40, 40, 1), np.uint8), {}, "has 3 colour channels, what it is mixed with 1"),
+        (np.zeros((40, 40, 3), np.uint8), {"t": 1.2}, "t is 1.2: it must be a number from 0.0 to 1.0"),
+        (np.zeros((40, 40, 3), np.uint8), {"t": float("nan")}, "t is nan"),
+        (np.zeros((40, 40, 3), np.uint8), {"t": "half"}, "t is 'half'"),
+        (np.zeros((40, 40, 3), np.uint8), {"t": np.zeros((9, 40))}, "t map is 40x9 px, the result 80x72"),
+        (np.zeros((40, 40, 3), np.uint8), {"t": np.full((9, 10), np.nan)}, "t map has NaN"),
+        (np.zeros((4, 40, 3), np.uint8), {}, "40x4 px: smaller than one 5 px patch"),
+        ("moss.png", {}, "image is a str"),
+        (np.zeros((40, 40, 3), np.uint8), {"size": (4, 9)}, "size is 4x9"),
+    ],
+)
+def test_bad_input_is_refused_in_words(exemplar: np.ndarray, second: object, options: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words) as refusal:
+        otsynth_core.mix(exemplar, second, **{**QUICK, **options})  # type: ignore[arg-type]
+    assert "\n" not in str(refusal.value)
+
+
+def test_materials_without_a_common_map_are_refused(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="no map of the same role"):
+        otsynth_core.mix({"color": exemplar, "ao": exemplar}, {"normal": exemplar}, **QUICK)
+
+
+def test_a_request_without_a_second_is_refused(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="nothing to mix with"):
+        next(otsynth_core.tasks.steps(otsynth_core.Mix(), exemplar))
