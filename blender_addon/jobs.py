@@ -89,33 +89,52 @@ class Outcome:
     report: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a task needs beside maps: the mask of a fill; of a mix another material's maps, and how much of it where.
+
+    amount: None for the request's t everywhere.
+    """
+
+    mask: np.ndarray | None = None
+    other: Mapping[str, Map] = field(default_factory=dict)
+    amount: np.ndarray | None = None
+
+
 def run(
-    python: Python, request: Request, maps: Mapping[str, Map], mask: np.ndarray | None = None, preview: bool = False
+    python: Python, request: Request, maps: Mapping[str, Map], beside: Beside | None = None, preview: bool = False
 ) -> Generator[Step | None, None, Outcome]:
     """Yields the worker's Steps, and None at least every tenth of a second; returns the Outcome.
 
-    To cancel is to close the generator. mask: of what a fill fills. preview: whether Steps bring pictures.
+    To cancel is to close the generator. preview: whether Steps bring pictures.
     Raises InputError where the worker refuses the input, JobError where it fails.
     """
+    beside = beside or Beside()
     with _full_disk(python.folder), _folder(python.folder) as folder:
-        told = [
-            {"name": name, "file": f"{folder}/{n}.npy", "role": one.role, "linear": one.linear}
-            | {"associated": one.associated, "result": f"{folder}/{n}_made.npy"}
-            for n, (name, one) in enumerate(maps.items())
-        ]
-        for given, one in zip(told, maps.values(), strict=True):
-            np.save(str(given["file"]), one.image, allow_pickle=False)
+        told, others = _told(maps, f"{folder}/"), _told(beside.other, f"{folder}/other_")
+        asked: dict[str, Any] = {"do": "run", "request": to_json(request), "maps": told, "other": others}
+        images = [(given["file"], one.image) for given, one in zip(told, maps.values(), strict=True)]
+        images += [(given["file"], one.image) for given, one in zip(others, beside.other.values(), strict=True)]
+        for name, values in (("mask", beside.mask), ("amount", beside.amount)):
+            asked[name] = None if values is None else f"{folder}/{name}.npy"
+            images += [] if values is None else [(asked[name], values)]
+        for file, values in images:
+            np.save(file, values, allow_pickle=False)
             yield None
-        hole = None
-        if mask is not None:
-            hole = f"{folder}/mask.npy"
-            np.save(hole, mask, allow_pickle=False)
-        asked = {"do": "run", "request": to_json(request), "maps": told, "mask": hole}
 
         def outcome(message: dict[str, Any]) -> Outcome:
             return _outcome(told, maps, message["report"])
 
         return (yield from _asked(python, {**asked, "folder": folder, "preview": preview}, outcome))
+
+
+def _told(maps: Mapping[str, Map], start: str) -> list[dict[str, Any]]:
+    """What a message says of maps, whose files begin so."""
+    return [
+        {"name": name, "file": f"{start}{n}.npy", "role": one.role, "linear": one.linear}
+        | {"associated": one.associated, "result": f"{start}{n}_made.npy"}
+        for n, (name, one) in enumerate(maps.items())
+    ]
 
 
 def look(python: Python) -> Generator[Step | None, None, dict[str, Any]]:

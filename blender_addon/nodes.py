@@ -118,6 +118,50 @@ def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
     return found
 
 
+def second(context: bpy.types.Context, whole: bool, name: str) -> list[Source]:
+    """The image, or whole: every image of the material, of a name, or of what is selected beside the active one.
+
+    These are read alone, so it does not matter where they are linked from. Raises InputError where there is none.
+    """
+    if whole:
+        return _second_material(context, name)
+    image = bpy.data.images.get(name) if name else None
+    if name and image is None:
+        raise InputError(f'There is no image "{name}" to mix with: choose another')
+    if image is None:
+        first = _active(context)
+        trees = [tree for tree, _ in first.places]
+        shown = [node for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE" and node.select]
+        others = {node.image for node in shown if (node.image is not None and node.image != first.image)}
+        if len(others) != 1:
+            raise InputError(
+                f"{len(others)} other images are selected: choose one to mix with, or select its node beside the active"
+            )
+        image = others.pop()
+    return [Source(image, _role(image, None), ())]
+
+
+def _second_material(context: bpy.types.Context, name: str) -> list[Source]:
+    material = bpy.data.materials.get(name) if name else None
+    if name and material is None:
+        raise InputError(f'There is no material "{name}" to mix with: choose another')
+    if material is None:
+        first = _material(context, context.space_data)[0]
+        objects = getattr(context, "selected_objects", [])
+        others = {one.active_material for one in objects} - {first, None}
+        if len(others) != 1:
+            raise InputError(
+                f"{len(others)} other materials are selected: choose one to mix with, or select an object that has it"
+            )
+        material = others.pop()
+    if material.node_tree is None:
+        raise InputError(f'Material "{material.name}" has no nodes: it has no image to mix with')
+    found = [one for one in _images(material.node_tree) if one.role != LEFT_OUT]
+    if not found:
+        raise InputError(f'No image feeds the output of material "{material.name}": there is nothing to mix with')
+    return found
+
+
 def images(context: bpy.types.Context) -> list[Source]:
     """Every image that feeds the active material's output, its role `LEFT_OUT` where the user has said so.
 
@@ -127,12 +171,17 @@ def images(context: bpy.types.Context) -> list[Source]:
     """
     material, tree = _material(context, context.space_data)
     _check_editable(material, tree)
-    uses = _feeding(tree)
-    if not uses:
+    found = _images(tree, own=True)
+    if not found:
         raise InputError(f'No image feeds the output of material "{material.name}": connect an Image Texture node')
+    return found
+
+
+def _images(tree: bpy.types.NodeTree, own: bool = False) -> list[Source]:
+    """own: results are to stand beside them."""
     found: list[Source] = []
-    for image, (linked, places) in uses.items():
-        linked_in = any(not inner.is_editable for inner, _ in places)
+    for image, (linked, places) in _feeding(tree).items():
+        linked_in = own and any(not inner.is_editable for inner, _ in places)
         role = LEFT_OUT if linked_in else _role(image, linked)
         taken = {one.role for one in found} - {LEFT_OUT}
         found.append(Source(image, "other" if role in taken else role, tuple(places)))

@@ -11,13 +11,13 @@ from typing import Any
 import bpy
 
 from . import masks, nodes, properties, running, synthesis, variants
-from .otsynth_core.spec import MAX_SEED, Fill, InputError, Size, Synthesize, Tile
+from .otsynth_core.spec import MAX_SEED, Fill, InputError, Mix, Size, Synthesize, Tile
 from .running import Aside, Job, Update
 from .synthesis import Kind
 
 
 class _Synthesis(Job):
-    """What tile, synthesize and fill share."""
+    """What tile, synthesize, fill and mix share."""
 
     bl_options = {"REGISTER", "UNDO"}
     task: str
@@ -85,6 +85,15 @@ class OTSYNTH_OT_fill(_Synthesis, properties.ForFill, bpy.types.Operator):
     bl_label = "Fill"
     task = Fill.task
     suffix = "_filled"
+
+
+class OTSYNTH_OT_mix(_Synthesis, properties.ForMix, bpy.types.Operator):
+    """Make a texture between the active image texture and another one, or between two whole materials, in new nodes"""
+
+    bl_idname = "otsynth.mix"
+    bl_label = "Mix Textures"
+    task = Mix.task
+    suffix = "_mix"
 
 
 class OTSYNTH_OT_mask(bpy.types.Operator):
@@ -224,6 +233,7 @@ _CLASSES = (
     OTSYNTH_OT_tile,
     OTSYNTH_OT_synthesize,
     OTSYNTH_OT_fill,
+    OTSYNTH_OT_mix,
     OTSYNTH_OT_mask,
     OTSYNTH_OT_use,
     OTSYNTH_OT_variant,

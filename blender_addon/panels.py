@@ -7,9 +7,16 @@ from typing import Any
 import bpy
 
 from . import nodes, operators, preset, running, variants
-from .operators import OTSYNTH_OT_fill, OTSYNTH_OT_mask, OTSYNTH_OT_synthesize, OTSYNTH_OT_tile, OTSYNTH_OT_use
+from .operators import (
+    OTSYNTH_OT_fill,
+    OTSYNTH_OT_mask,
+    OTSYNTH_OT_mix,
+    OTSYNTH_OT_synthesize,
+    OTSYNTH_OT_tile,
+    OTSYNTH_OT_use,
+)
 from .otsynth_core.spec import InputError
-from .properties import ROLE_NAMES, ForFill, ForSynthesize, ForTile, names
+from .properties import ROLE_NAMES, ForFill, ForMix, ForSynthesize, ForTile, names
 
 _SIDES = (512, 1024, 2048, 4096)
 
@@ -97,6 +104,18 @@ def _fill(layout: Any, options: Any) -> None:
     _button(layout, OTSYNTH_OT_fill, ForFill, options, "SELECT_SUBTRACT")
 
 
+def _mix(layout: Any, options: Any) -> None:
+    layout.prop_search(
+        options, *(("material", bpy.data, "materials") if options.whole else ("other", bpy.data, "images"))
+    )
+    layout.prop_search(options, "t_map", bpy.data, "images")
+    if not options.t_map:
+        layout.prop(options, "t")
+    _size(layout, options, "mix_size")
+    layout.prop(options, "mix_wrap")
+    _button(layout, OTSYNTH_OT_mix, ForMix, options, "NODE_COMPOSITING")
+
+
 def _common(layout: Any, options: Any) -> None:
     row = layout.row(align=True)
     row.prop(options, "seed")
@@ -105,7 +124,7 @@ def _common(layout: Any, options: Any) -> None:
         layout.prop(options, name)
 
 
-_PARTS = {_tile: "Seamless", _synthesize: "Any Size", _fill: "Holes", _common: "Options"}
+_PARTS = {_tile: "Seamless", _synthesize: "Any Size", _fill: "Holes", _mix: "Mixture", _common: "Options"}
 """What the panel consists of, and how it is headed."""
 
 
@@ -148,6 +167,7 @@ class OTSYNTH_MT_menu(bpy.types.Menu):
         _button(self.layout, OTSYNTH_OT_tile, ForTile, options, "MESH_GRID")
         _button(self.layout, OTSYNTH_OT_synthesize, ForSynthesize, options, "FULLSCREEN_ENTER")
         _button(self.layout, OTSYNTH_OT_fill, ForFill, options, "SELECT_SUBTRACT")
+        _button(self.layout, OTSYNTH_OT_mix, ForMix, options, "NODE_COMPOSITING")
         self.layout.separator()
         self.layout.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
         self.layout.operator(running.OTSYNTH_OT_cancel.bl_idname, icon="X")

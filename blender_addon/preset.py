@@ -10,7 +10,21 @@ from bl_ui.utils import PresetPanel
 
 _FOLDER = "otsynth"
 _HERE = str(Path(__file__).parent)
-_KEPT = ("quality", "method", "band", "tile_size", "size", "factor", "width", "height", "wrap", "margin", "fill_wrap")
+_KEPT = (
+    "quality",
+    "method",
+    "band",
+    "tile_size",
+    "size",
+    "factor",
+    "width",
+    "height",
+    "wrap",
+    "margin",
+    "fill_wrap",
+    "mix_size",
+    "mix_wrap",
+)
 """The options that a preset holds: what suits a texture, not what is wanted of this one."""
 
 

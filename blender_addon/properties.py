@@ -11,9 +11,9 @@ import bpy
 
 from .nodes import LEFT_OUT, Source
 from .otsynth_core.roles import ROLES
-from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Request, Size, Synthesize, Tile
+from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Mix, Request, Size, Synthesize, Tile
 
-_FIELDS = {option.name: option for kind in (Tile, Fill, Synthesize) for option in fields(kind)}
+_FIELDS = {option.name: option for kind in (Tile, Fill, Mix, Synthesize) for option in fields(kind)}
 MANY = 16
 """Most variations of one press."""
 _WRAPS = {"both": "Both Ways", "x": "Left to Right", "y": "Top to Bottom", "none": "Not at All"}
@@ -182,7 +182,36 @@ class ForSynthesize(Common):
     wrap: _choice("wrap")  # type: ignore[valid-type]
 
 
-class OTSYNTH_PG_options(ForTile, ForSynthesize, ForFill, bpy.types.PropertyGroup):
+class ForMix(Common):
+    """Options of `otsynth.mix`."""
+
+    other: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="With", description="Image to mix with; without one, that of the other Image Texture node that is selected"
+    )
+    material: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="With",
+        description="Material to mix with; without one, that of the other object that is selected",
+    )
+    t: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Share",
+        description=_sentence(_FIELDS["t"].metadata["help"]),
+        default=Mix.t,
+        soft_min=0,
+        soft_max=1,
+        subtype="FACTOR",
+    )
+    t_map: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Share Map", description="Image that tells where how much is of the second: white is all; instead of Share"
+    )
+    mix_size: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Size",
+        description="What tells the size of the result",
+        items=[("source", "Source", "As large as the source"), *_SIZES],
+    )
+    mix_wrap: _choice("wrap", Mix)  # type: ignore[valid-type]
+
+
+class OTSYNTH_PG_options(ForTile, ForSynthesize, ForFill, ForMix, bpy.types.PropertyGroup):
     """What the panel keeps in the scene."""
 
 
@@ -206,6 +235,8 @@ def request(task: str, options: Any, source: Source) -> Request:
         return Tile(size=size, method=options.method, band=options.band or None if heal else None, **common)
     if task == Fill.task:
         return Fill(invert=options.invert, margin=options.margin, wrap=options.fill_wrap, **common)
+    if task == Mix.task:
+        return Mix(t=round(options.t, 6), size=_size(options, "mix_size", source), wrap=options.mix_wrap, **common)
     return Synthesize(size=_size(options, "size", source), wrap=options.wrap, **common)
 
 

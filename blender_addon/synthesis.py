@@ -15,10 +15,10 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import jobs, masks, nodes, pixels, preferences, properties, running, variants
+from . import jobs, masks, nodes, partners, pixels, preferences, properties, running, variants
 from .background import aside
 from .nodes import Source, Trace
-from .otsynth_core.spec import MAX_SEED, Fill, InputError
+from .otsynth_core.spec import MAX_SEED, Fill, InputError, Mix
 from .pixels import Beside, Picture, Ready
 from .running import Aside, Update
 
@@ -72,7 +72,11 @@ def work(
 
     options: those of the operator, see `properties`. wait: how the worker is waited for; headless nobody sees previews.
     """
-    sources = nodes.sources(context, options.whole)
+    sources, beside = nodes.sources(context, options.whole), jobs.Beside()
+    notes: tuple[str, ...] = ()
+    if kind.task == Mix.task:
+        partner = partners.read(context, options, sources)
+        sources, beside, notes = partner.sources, partner.beside, partner.notes
     request = properties.request(kind.task, options, lead(sources))
     requests = [replace(request, seed=(request.seed + n) % (MAX_SEED + 1)) for n in range(options.variations)]
     tiles = _tiles([source.image for source in sources])
@@ -96,26 +100,27 @@ def work(
     for i, number in enumerate(numbers):
         sources = [one.source() for one in ones]
         read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
-        mask = _mask(options, sources, read, number) if kind.task == Fill.task else None
+        if kind.task == Fill.task:
+            beside = jobs.Beside(mask=_mask(options, sources, read, number))
         maps = {one.key: picture.map for one, picture in zip(ones, read, strict=True)}
         del sources, read
         for n, asked in enumerate(requests):
-            steps = _ready(jobs.run(python, asked, maps, mask, options.preview and wait is aside), ones)
+            steps = _ready(jobs.run(python, asked, maps, beside, options.preview and wait is aside), ones, notes)
             share = i * len(requests) + n, len(numbers) * len(requests)
             made[n][number] = yield from running.mapped(wait(steps), _updates(*share, number))
     return _placed(ones, tiles, made, kind, options, owner)
 
 
 def _ready(
-    work: Generator[jobs.Step | None, None, jobs.Outcome], ones: list[_One]
+    work: Generator[jobs.Step | None, None, jobs.Outcome], ones: list[_One], notes: tuple[str, ...]
 ) -> Generator[jobs.Step | None, None, _Made]:
-    """The job, and after it what takes time and needs no Blender."""
+    """The job, and after it what takes time and needs no Blender. notes: what else there is to be told."""
     outcome = yield from work
     values = {}
     for one in ones:
         values[one.key] = Ready.of(outcome.images.pop(one.key), one.like.ending)
         yield None
-    return _Made(values, outcome.report)
+    return _Made(values, {**outcome.report, "warnings": [*outcome.report.get("warnings", ()), *notes]})
 
 
 def _updates(done: int, total: int, number: int | None) -> Callable[[jobs.Step], Update]:

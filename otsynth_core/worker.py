@@ -1,13 +1,15 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Once it runs ``worker.serve(...)`` it says ``{"is": "ready", "protocol": 4}``. What can be asked of it, a line on stdin:
+Once it runs ``worker.serve(...)`` it says ``{"is": "ready", "protocol": 5}``. What can be asked of it, a line on stdin:
 
     {"do": "run", "request": {"task": "tile", ...}, "maps": [{"name": "color", "file": "IN.npy", "role": "color",
      "linear": false, "associated": false, "result": "OUT.npy"}, ...], "mask": "MASK.npy" or null,
-     "folder": "/tmp/x", "preview": true}
+     "other": [{"name": ..., "file": ..., "role": ..., "linear": ..., "associated": ...}, ...], "amount": "T.npy" or
+     null, "folder": "/tmp/x", "preview": true}
 
-The mask is of a fill. All files lie in the folder, which the worker deletes if who asked is gone in the middle. It
-answers any number of
+The mask is of a fill; a mix has maps of another material, and where there is how much of it if not told by a number:
+of each role that one of the materials has alone there is no result. All files lie in the folder, which the worker
+deletes if who asked is gone in the middle. It answers any number of
 
     {"is": "step", "level": 2, "levels": 5, "round": 3, "rounds": 8, "fraction": 0.4, "preview": null or
      {"file": "P.npy", "place": [top, left, bottom, right]}}
@@ -118,16 +120,13 @@ def _error(code: str, message: str, hint: str) -> dict[str, Any]:
 
 
 def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
-    maps = MapSet.of(
-        {
-            given["name"]: Map(
-                np.load(given["file"], allow_pickle=False), given["role"], given["linear"], given["associated"]
-            )
-            for given in message["maps"]
-        }
+    maps = _maps(message["maps"])
+    mask, amount = (
+        None if message[name] is None else np.load(message[name], allow_pickle=False) for name in ("mask", "amount")
     )
-    mask = message["mask"]
-    region = None if mask is None else tasks.Region(np.load(mask, allow_pickle=False))
+    beside: tasks.Region | tasks.Blend | None = None if mask is None else tasks.Region(mask)
+    if message["other"]:
+        beside = tasks.Blend(_maps(message["other"]), amount)
     previews = _Previews(maps, Path(message["folder"])) if message["preview"] else None
 
     def tell(step: Step) -> None:
@@ -135,10 +134,22 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
         told = {name: getattr(step, name) for name in names}
         _say(answers, {"is": "step", **told, "preview": previews and previews.of(step)})
 
-    result = tasks.finished(tasks.steps(from_json(message["request"]), maps, region), tell)
+    result = tasks.finished(tasks.steps(from_json(message["request"]), maps, beside), tell)
     for given in message["maps"]:
-        np.save(Path(given["result"]), result.images[given["name"]], allow_pickle=False)
+        if given["name"] in result.images:
+            np.save(Path(given["result"]), result.images[given["name"]], allow_pickle=False)
     return {"is": "done", "report": result.report()}
+
+
+def _maps(told: list[dict[str, Any]]) -> MapSet:
+    return MapSet.of(
+        {
+            given["name"]: Map(
+                np.load(given["file"], allow_pickle=False), given["role"], given["linear"], given["associated"]
+            )
+            for given in told
+        }
+    )
 
 
 class _Previews:

@@ -275,7 +275,7 @@ def program(scene: Scene, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTSYNTH_PYTHON", str(path))
 
 
-READY = 'print(json.dumps({"is": "ready", "protocol": 4}), flush=True); sys.stdin.readline()'
+READY = 'print(json.dumps({"is": "ready", "protocol": 5}), flush=True); sys.stdin.readline()'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")
