@@ -32,6 +32,10 @@ class Features(Protocol):
     def grids(self, size: tuple[int, int], wrap: Wrap) -> list[tuple[int, int]]:
         """Of each set how many features there are, down and across, in an image of this size (height, width)."""
 
+    @property
+    def middles(self) -> list[int]:
+        """Of each set how far, in its grid, a feature's middle is from the place that it is told by."""
+
 
 def features(settings: Gradient, exemplars: Sequence[Tensor], size: tuple[int, int]) -> Features:
     """What settings ask for, to compare exemplars, (1, C, H, W) with values from 0 to 1, with an image of some size.
@@ -90,6 +94,10 @@ class Patches:
         halves = ((size[0] >> scale, size[1] >> scale) for scale in range(self.scales))
         return [(height - beyond[0], width - beyond[1]) for height, width in halves]
 
+    @property
+    def middles(self) -> list[int]:
+        return self.scales * [SIDE // 2]
+
 
 class Layers:
     """VGG after the relu of conv1_1, conv2_1 ... conv5_1, pooled by means: the layers of Gatys et al. 2015.
@@ -120,6 +128,10 @@ class Layers:
     def grids(self, size: tuple[int, int], wrap: Wrap) -> list[tuple[int, int]]:
         return [(size[0] >> number, size[1] >> number) for number in range(len(self.network.blocks))]
 
+    @property
+    def middles(self) -> list[int]:
+        return [0 for _ in self.network.blocks]
+
 
 class Both:
     """Several kinds, their sets one after another."""
@@ -132,6 +144,10 @@ class Both:
 
     def grids(self, size: tuple[int, int], wrap: Wrap) -> list[tuple[int, int]]:
         return [one for kind in self.kinds for one in kind.grids(size, wrap)]
+
+    @property
+    def middles(self) -> list[int]:
+        return [one for kind in self.kinds for one in kind.middles]
 
 
 def downsampled(u: Tensor, wrap: Wrap) -> Tensor:

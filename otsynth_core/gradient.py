@@ -200,6 +200,9 @@ def _terms(
         for k, (y, grid) in enumerate(zip(stock, what.grids(size, wrap), strict=True)):
             share = np.asarray(objective.share, np.float32)
             map = resized(share[..., None], grid)[..., 0] if share.ndim else np.full(grid, share, np.float32)
+            map = np.roll(
+                map, [-what.middles[k] * around for around in wrap], (0, 1)
+            )  # where it does not, grids are cut
             amount = float(map.mean(dtype=np.float64))
             if amount <= 0:
                 continue

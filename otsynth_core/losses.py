@@ -108,7 +108,7 @@ class SemiDual(Nearest):
         def share(part: Tensor, psi: Tensor) -> Tensor:
             return counted(assigned(x[part], self.y, psi), weight[part], m)
 
-        self.psi = averaged(self.psi, share, self.rate, batches(len(x), x.device, self.generator))
+        self.psi = averaged(self.psi, 1 / m, share, self.rate, batches(len(x), x.device, self.generator))
 
 
 class Entropic:
@@ -147,7 +147,7 @@ class Entropic:
             weighs = weight[part] / weight[part].sum().clamp(min=1e-30)
             return spread(x[part], weighs, self.y, psi + self.lam * self.due.log(), self.lam)
 
-        self.psi = averaged(self.psi, share, self.rate, batches(len(x), x.device, self.generator))
+        self.psi = averaged(self.psi, self.due, share, self.rate, batches(len(x), x.device, self.generator))
 
 
 class Sinkhorn:
@@ -155,7 +155,8 @@ class Sinkhorn:
 
     Of x and of y as goals of their own transport `CLOUD` features at most stand for all, those of x drawn anew each
     time; their potential is carried over, for at the optimum it is its own transform and so known everywhere. Half the
-    slope of OT(x, x) is that of its first argument alone, for both arguments have the same.
+    slope of OT(x, x) is that of its first argument alone, for both arguments have the same: but between two ascents
+    the value moves by half of it, for the cloud stays, so no line search can be made by it.
     """
 
     def __init__(self, y: Tensor, lam: float, generator: torch.Generator) -> None:
@@ -271,11 +272,17 @@ def tiles(number: int, side: int) -> list[range]:
     return [range(first, min(first + side, number)) for first in range(0, number, side)]
 
 
-def averaged(psi: Tensor, share: Callable[[Tensor, Tensor], Tensor], rate: float, parts: Iterable[Tensor]) -> Tensor:
-    """The mean of stochastic ascents: psi_j += rate / sqrt(t) (1/m - share_j), the share of part t under psi."""
+def averaged(
+    psi: Tensor,
+    due: Tensor | float,
+    share: Callable[[Tensor, Tensor], Tensor],
+    rate: float,
+    parts: Iterable[Tensor],
+) -> Tensor:
+    """The mean of stochastic ascents: psi_j += rate / sqrt(t) (due_j - share_j), the share of part t under psi."""
     mean = torch.zeros_like(psi)
     for t, part in enumerate(parts, 1):
-        psi = psi + rate / math.sqrt(t) * (1 / len(psi) - share(part, psi))
+        psi = psi + rate / math.sqrt(t) * (due - share(part, psi))
         mean += (psi - mean) / t
     return mean
 

@@ -74,13 +74,18 @@ def load(weights: str, device: torch.device) -> Network:
         for name in block:
             parts = []
             for kind, shape in (("weight", (width, before, 3, 3)), ("bias", (width,))):
-                part = torch.as_tensor(found[f"{name}.{kind}"])
+                part = found[f"{name}.{kind}"]
+                if not isinstance(part, (Tensor, np.ndarray)):
+                    raise InputError(f"{weights}: {name}.{kind} is a {type(part).__name__}: a tensor is wanted")
+                part = torch.as_tensor(part)
                 if tuple(part.shape) != shape:
                     came = "x".join(map(str, part.shape)) or "one number"
                     raise InputError(
                         f"{weights}: {name}.{kind} is {came}, of VGG it is {'x'.join(map(str, shape))}:"
                         " these are the weights of another network"
                     )
+                if part.is_complex() or not part.isfinite().all():
+                    raise InputError(f"{weights}: {name}.{kind} holds NaN, infinity or complex numbers")
                 parts.append(part.to(device, torch.float32))
             layers.append((parts[0].contiguous(memory_format=torch.channels_last), parts[1]))
             before = width
@@ -108,11 +113,20 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as file:
-                return {name: file[name].astype(np.float32) for name in file}
+                return {name: file[name].astype(np.float32) for name in file.files}
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, pickle.UnpicklingError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as weights, .npz or a state dict ({reason})") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        AttributeError,
+        TypeError,
+        BadZipFile,
+        pickle.UnpicklingError,
+    ):
+        raise InputError(f"{path}: cannot be read as weights: an .npz or a state dict of tensors is wanted") from None
     if not isinstance(found, Mapping):
         raise InputError(f"{path}: holds a {type(found).__name__}: a state dict is wanted, of tensors by name")
     return found

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 import otsynth_core  # noqa: E402
 from otsynth_core import Gradient, InputError, Map, gradient, losses, metrics, patches, tasks  # noqa: E402
+from otsynth_core.features import features  # noqa: E402
 from otsynth_core.gradient import Descended, Objective, solve  # noqa: E402
 from otsynth_core.maps import MapSet  # noqa: E402
 from otsynth_core.spec import Size, Synthesize, Tile, from_json, to_json  # noqa: E402
@@ -73,8 +74,11 @@ def test_fixed_descent_is_the_mean_of_the_patches_that_overlap() -> None:
     np.testing.assert_allclose(result.planes, (total / count)[:, :18], atol=1e-5)
 
 
-@pytest.mark.parametrize("descent", ["adam", "lbfgs", "fixed"])
-@pytest.mark.parametrize("loss", ["ot", "entropic", "sinkhorn"])
+@pytest.mark.parametrize(
+    ("descent", "loss"),
+    [(descent, loss) for descent in ("adam", "fixed") for loss in ("ot", "entropic", "sinkhorn")]
+    + [("lbfgs", "ot"), ("lbfgs", "entropic")],
+)
 def test_every_descent_lowers_every_loss(descent: str, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "SCALES", 1)
     settings = Gradient(descent=descent, loss=loss, iterations=25, scales=1, samples=300)
@@ -130,6 +134,20 @@ def test_shares_that_are_maps_tell_where_each_exemplar_shows() -> None:
     assert even.mean() == pytest.approx((dark.mean() + bright.mean()) / 2, abs=0.06)
     alone = [Objective(dark, 0.0), Objective(bright, 1.0)]
     assert finished(solve(alone, (32, 48), (True, False), settings)).planes.mean() > 0.75
+
+
+def test_a_share_is_that_of_the_middle_of_a_patch() -> None:
+    share = np.zeros((64, 64), np.float32)
+    share[30:34, 34:38] = 1  # around (31.5, 35.5)
+    e = gradient._tensor(blobs(40, 40, 3), torch.device("cpu"))
+    what, objective = features(Gradient(), [e], (64, 64)), Objective(blobs(40, 40, 3), share)
+    terms = gradient._terms([objective], [e], what, (64, 64), (True, True), Gradient(), torch.Generator())
+    for scale, term in enumerate(terms):
+        side = 64 >> scale
+        weight = term.weight.reshape(side, side)
+        for axis, wanted in ((0, 31.5), (1, 35.5)):
+            first = float((weight.sum(1 - axis) * torch.arange(side)).sum())
+            assert (first + 2) * 2**scale == pytest.approx(wanted, abs=0.5 * 2**scale)
 
 
 def test_it_stops_where_the_loss_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +272,8 @@ def test_without_torch_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"descent": "fixed"}, "descent fixed moves pixels by patches of one scale"),
         ({"descent": "fixed", "scales": 1, "loss": "gram"}, "loss gram has none"),
         ({"samples": 3}, "samples is 3: it must be a whole number from 16"),
+        ({"loss": "sinkhorn", "descent": "lbfgs"}, "loss sinkhorn is no guide for; choose adam"),
+        ({"features": "vgg", "weights": 5}, "weights is 5: a file's name is wanted, or download"),
         ({"loss": "l2"}, "loss is 'l2': it must be one of ot, entropic, sinkhorn, gram, nearest"),
     ],
 )
