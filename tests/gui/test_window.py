@@ -136,6 +136,30 @@ def test_fill_makes_anew_what_was_painted_and_nothing_else(window: Window, wall:
     assert (after[painted] != before[painted]).any(1).mean() > 0.5
 
 
+def test_mix_takes_the_active_and_the_selected_node(window: Window, wall: Path, out: Path) -> None:
+    source = shader_editor(window, wall)
+    second = window.run(
+        "import numpy as np\n"
+        "image = bpy.data.images.new('second', 96, 64)\n"
+        "values = np.random.default_rng(0).random((64, 96, 4)) * [0, 0.4, 0, 0] + [0, 0, 0, 1]\n"
+        "image.pixels.foreach_set(values.astype(np.float32).ravel())\n"
+        "image.pack()\n"
+        f"tree = {TREE}\n"
+        "node = tree.nodes.new('ShaderNodeTexImage')\n"
+        "node.image, node.location = image, (-700, 0)\n"
+        "tree.nodes.active, tree.nodes['Source'].select, node.select = tree.nodes['Source'], True, True\n"
+        "answer = image.name"
+    )
+    set_options(window, t=0.25, seed=3)
+    window.click(*window.find("otsynth.mix"))
+    window.wait(RESULTS, 120)
+    [mixed] = results(window)
+    show_all(window)
+    window.screenshot(out / "mixed.png")
+    first, other, made = (window.pixels(name)[..., :3].mean((0, 1)) / 255 for name in (source, second, mixed))
+    assert np.abs(made - 0.75 * first - 0.25 * other).max() < 0.05
+
+
 def test_blender_quits_and_leaves_nothing(window: Window, wall: Path) -> None:
     shader_editor(window, wall)
     window.click(*window.find("otsynth.tile"))
