@@ -136,7 +136,8 @@ def mix(
     float from 0 to 1, of the result's proportion. The other's maps need the same roles; the result is like the first.
     See `spec.Mix`. Raises InputError for an image or a value that cannot be used.
     """
-    everywhere = not isinstance(t, np.ndarray) or t.ndim == 0
+    t = t[()] if isinstance(t, np.ndarray) and t.ndim == 0 else t
+    everywhere = not isinstance(t, np.ndarray)
     request = Mix(
         t=t if everywhere else Mix.t,  # type: ignore[arg-type]
         size=size,  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ deviation that one, at each pixel for its t. Where t is 0 or 1 that is 1.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +21,12 @@ import numpy as np
 
 from . import pyramid
 from .kernels import Array, Kernels
-from .patches import Basis, Descriptor, windows
+from .patches import Basis, Descriptor
 
 MOST = 2.0
 """Most that a band is multiplied by."""
+GAIN = 10.0
+"""Most that T makes a patch stronger in any direction: what is flat is not blown up."""
 TINY = 1e-12
 
 STRONG = 0.25
@@ -31,7 +34,7 @@ STRONG = 0.25
 SAMPLE = 64
 """Rows and columns of patches, at most, of which it is told how much pictures agree."""
 LEAST = 1e-4
-"""Least variance of a direction of patches, as a share of all: what is flat is not blown up."""
+"""Least variance that a direction of patches is taken to have, as a share of all directions' together."""
 
 _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
@@ -39,11 +42,13 @@ _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 def transport(a: Basis, b: Basis) -> np.ndarray:
     """T (s s C, s s C), symmetric: from patches of a's exemplar, its mean taken off, to those of b's.
 
-    Beyond the components of a basis every direction is taken to vary as much as the least of them.
+    Beyond the components of a basis every direction is taken to vary as much as the least of them. Nothing is made
+    more than `GAIN` times stronger.
     """
     root, back = _power(*_spectrum(a), 0.5), _power(*_spectrum(a), -0.5)
     values, axes = np.linalg.eigh(root @ _power(*_spectrum(b), 1) @ root)
-    return back @ _power(axes, values.clip(0), 0.5) @ back
+    gains, axes = np.linalg.eigh(back @ _power(axes, values.clip(0), 0.5) @ back)
+    return _power(axes, gains.clip(0, GAIN), 1)
 
 
 def _spectrum(basis: Basis) -> tuple[np.ndarray, np.ndarray]:
@@ -95,28 +100,33 @@ class Sight:
         axes = np.concatenate([axes.reshape(s, s, -1, k) for axes in self.axes], 2)
         return replace(d, axes=axes.reshape(-1, k), offset=np.zeros_like(d.offset))
 
-    def seen(self, kernels: Kernels, us: list[Array]) -> Array:
-        """The pictures laid side by side, as strong together as each would be if it were alone."""
-        agree = self._agreement([kernels.numpy(u) for u in us])
+    def seen(self, kernels: Kernels, us: list[Array], agree: np.ndarray, rows: slice) -> Array:
+        """Some rows of the pictures laid side by side, as strong together as each would be alone.
+
+        agree: of the whole pictures, see `agreement`.
+        """
+        shares = [share[rows] if getattr(share, "ndim", 0) else share for share in self.shares]
         energy: Any = 0
-        for n, one in enumerate(self.shares):
-            for m, other in enumerate(self.shares):
+        for n, one in enumerate(shares):
+            for m, other in enumerate(shares):
                 energy = energy + float(agree[n, m]) * one * other
         strength = 1 / (energy + TINY) ** 0.5
         planes = [
-            strength * share * (u - kernels.array(mean))
-            for u, mean, share in zip(us, self.means, self.shares, strict=True)
+            strength * share * (u[rows] - kernels.array(mean))
+            for u, mean, share in zip(us, self.means, shares, strict=True)
         ]
         return kernels.stacked(planes, 2)
 
-    def _agreement(self, us: list[np.ndarray]) -> np.ndarray:
+    def agreement(self, kernels: Kernels, us: list[Array]) -> np.ndarray:
         """(n, n) How much the pictures correlate as this exemplar sees them, from 0 to 1; 1 on the diagonal."""
         seen = []
         for u, mean, axes in zip(us, self.means, self.axes, strict=True):
             side = round((len(axes) / u.shape[2]) ** 0.5)
-            p = windows(u - mean, side)
-            down, across = (max(1, n // SAMPLE) for n in p.shape[:2])
-            p = p[::down, ::across]
+            rows, columns = (
+                np.arange(0, n - side + 1, -(-(n - side + 1) // SAMPLE))[:, None] + np.arange(side) for n in u.shape[:2]
+            )
+            few = kernels.numpy(u[kernels.array(rows.ravel())][:, kernels.array(columns.ravel())])
+            p = (few - mean).reshape(len(rows), side, len(columns), side, -1).swapaxes(1, 2)
             seen.append(p.reshape(-1, len(axes)) @ axes)
         products = np.array([[np.vdot(x, y) for y in seen] for x in seen], np.float64)
         norms = np.sqrt(products.diagonal() + TINY)
@@ -125,19 +135,27 @@ class Sight:
         return agree
 
 
-def mixed(a: np.ndarray, b: np.ndarray, t: float | np.ndarray, wrap: tuple[bool, bool]) -> np.ndarray:
-    """float32 (H, W, C): a where t is 0, b where it is 1; between, both, as sharp as they are.
+def mixed(
+    a: np.ndarray, b: np.ndarray, t: float | np.ndarray, wrap: tuple[bool, bool]
+) -> Generator[float, None, np.ndarray]:
+    """float32 (H, W, C): a where t is 0, b where it is 1; between, both, as sharp as they are. Yields the share done.
+
+    Values stay between the least and the greatest of a plane of both.
 
     a, b: float32 (H, W, C); t: a number or float32 (H, W, 1); wrap: whether rows and columns do.
     """
     total = np.zeros_like(a)
-    for level in range(pyramid.depth(*a.shape[:2])):
+    levels = pyramid.depth(*a.shape[:2])
+    least, most = np.minimum(a.min((0, 1)), b.min((0, 1))), np.maximum(a.max((0, 1)), b.max((0, 1)))
+    for level in range(levels):
         low_a, low_b = (_smoothed(u, 2**level, wrap) for u in (a, b))
-        a -= low_a
-        b -= low_b
-        total += _gain(a, b, t) * ((1 - t) * a + t * b)
+        yield (level + 0.5) / levels
+        fine_a, fine_b = a - low_a, b - low_b
+        total += _gain(fine_a, fine_b, t) * ((1 - t) * fine_a + t * fine_b)
         a, b = low_a, low_b
-    return total + (1 - t) * a + t * b
+        yield (level + 1) / levels
+    total += (1 - t) * a + t * b
+    return total.clip(least, most)
 
 
 def _gain(a: np.ndarray, b: np.ndarray, t: float | np.ndarray) -> float | np.ndarray:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from dataclasses import Field as Option
 from math import isfinite
 from pathlib import Path
@@ -43,6 +43,8 @@ REALS = {"t": "T", "entropy": "SHARE"}
 RENDER = "render"
 STEPS = 2, 101
 """Fewest and most pictures of a row."""
+BESIDE = ("mask", "source_mask", "t_map")
+"""Options that name an image which is no map."""
 SOLVERS = ("transport", "gradient")
 FLAGS = {"weights": "vgg"}
 """Options of the gradient solver that go by another name here: --weight is a map's."""
@@ -226,13 +228,24 @@ def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, ob
 
 
 def _run(options: argparse.Namespace) -> None:
-    for one in _row(options) if options.task == Mix.task else [options]:
-        _run_one(one)
+    row = _row(options) if options.task == Mix.task else [options]
+    prepared = [_prepared(row[0])]
+    prepared += [
+        replace(prepared[0], options=one, targets=_targets(one, list(prepared[0].pictures))) for one in row[1:]
+    ]
+    for one in prepared:
+        _check_targets(one.options, one.pictures, one.targets)
+    for made in [_made(one) for one in prepared]:  # nothing is written before all is made
+        made.write()
 
 
 def _row(options: argparse.Namespace) -> list[argparse.Namespace]:
     """What is to be mixed, of a row each by itself. Raises InputError where it is not told which two, or how much."""
-    if len(options.exemplar) != 2 or options.maps:
+    if options.maps:
+        raise InputError(
+            "mix takes two images or folders, mix A B -o OUT: put maps whose names tell no role into folders"
+        )
+    if len(options.exemplar) != 2:
         count = len(options.exemplar)
         raise InputError(f"mix takes two, each an image or a material's folder, and {count} were given: mix A B -o OUT")
     *options.exemplar, second = options.exemplar
@@ -260,28 +273,55 @@ def _tagged(path: Path, tag: str) -> Path:
     return path.with_name(f"{path.stem}{tag}{path.suffix}")
 
 
-def _run_one(options: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class _Prepared:
+    """What was read, and where results go."""
+
+    options: argparse.Namespace
+    pictures: dict[Path, files.Picture]
+    maps: MapSet
+    beside: Region | Blend | None
+    targets: dict[Path, Path]
+
+
+def _prepared(options: argparse.Namespace) -> _Prepared:
     pictures, maps = _given(options)
-    beside = _beside(options)
-    targets = _targets(options, list(pictures))
-    _check_targets(options, pictures, targets)
-    images, about, result = _worked(options, maps, beside)
-    report = _report(options, pictures, maps, result) if options.report and result else {}
+    return _Prepared(options, pictures, maps, _beside(options), _targets(options, list(pictures)))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made, and what is said of it."""
+
+    options: argparse.Namespace
+    pictures: dict[Path, files.Picture]
+    report: dict[str, object]
+    result: Result | None
+    told: str
+
+    def write(self) -> None:
+        """Images and notes, all of them or none, and a line about each image."""
+        _write(self.options, self.pictures, self.report, self.result)
+        if self.result and self.result.filled:
+            for target in self.pictures:
+                if not files.is_exact(target):
+                    _tell(sys.stderr, f"otsynth: {target}: JPEG changes every pixel a little; .png keeps the others\n")
+        if not self.options.quiet:
+            for target, picture in self.pictures.items():
+                size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
+                _tell(sys.stdout, f"{target}: {size}, {self.told}\n")
+
+
+def _made(given: _Prepared) -> _Made:
+    options, pictures = given.options, given.pictures
+    images, about, result = _worked(options, given.maps, given.beside)
+    report = _report(options, pictures, given.maps, result) if options.report and result else {}
     made = {
-        target: _made(pictures[path], images[str(path)], about)
-        for path, target in targets.items()
+        target: _told_of(pictures[path], images[str(path)], about)
+        for path, target in given.targets.items()
         if str(path) in images  # what is mixed has the maps alone that both materials have
     }
-    _write(options, made, report, result)
-    if result and result.filled:
-        for target in made:
-            if not files.is_exact(target):
-                _tell(sys.stderr, f"otsynth: {target}: JPEG changes every pixel a little; .png keeps the others\n")
-    if not options.quiet:
-        told = _told(maps, result) if result else "through the field"
-        for target, picture in made.items():
-            size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
-            _tell(sys.stdout, f"{target}: {size}, {told}\n")
+    return _Made(options, made, report, result, _told(given.maps, result) if result else "through the field")
 
 
 def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Picture], targets: dict[Path, Path]) -> None:
@@ -292,8 +332,8 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
     notes = [path for path in (options.report, options.save_field, options.curve) if path]
     for path in notes:
         files.check_folder(path)
-    beside = (getattr(options, name, None) for name in ("field", "mask", "source_mask", "t_map"))
-    others = [file for path in getattr(options, "other", None) or [] for file in _files(path)]
+    beside = (getattr(options, name, None) for name in ("field", *BESIDE))
+    others = _maps_of(options, getattr(options, "other", None) or [])
     read = [*pictures, *others, *(path for path in beside if path)]
     written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
@@ -348,11 +388,15 @@ def _report(
 ) -> dict[str, object]:
     """What --report writes: the result's own words, and figures beside the exemplar."""
     report: dict[str, object] = {"exemplar": [str(path) for path in pictures], **result.report()}
+    if options.task == Mix.task:
+        report.update(other=[str(path) for path in options.other], t_map=options.t_map and str(options.t_map))
     for one in report["maps"]:  # type: ignore[attr-defined]
         given = maps.maps[one["name"]]
-        figures = metrics.measure(
-            *(Map(image, given.role).pixels for image in (result.images[one["name"]], given.image))
-        )
+        made, own = (Map(image, given.role).pixels for image in (result.images[one["name"]], given.image))
+        if options.task == Mix.task:  # which is like neither of two
+            figures = {f"seam_{axis}": metrics.seam(made, n) for n, axis in enumerate("yx")}
+        else:
+            figures = metrics.measure(made, own)
         one.update({name: value if isfinite(value) else None for name, value in figures.items()})
     if len(pictures) == 1:
         report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
@@ -385,11 +429,11 @@ def _write(
 
 def _beside(options: argparse.Namespace) -> Region | Blend | None:
     """What is to be filled, and from where; or what is to be mixed with the maps."""
-    named = {name: getattr(options, name, None) for name in ("mask", "source_mask", "t_map")}
+    named = {name: getattr(options, name, None) for name in BESIDE}
     told = {name: files.read(path).pixels if path else None for name, path in named.items()}
     other = None
     if getattr(options, "other", None):
-        _, other = _material(dict.fromkeys((file for path in options.other for file in _files(path)), ""), {})
+        _, other = _material(dict.fromkeys(_maps_of(options, options.other), ""), {})
     if options.task == Mix.task:
         assert other is not None
         return Blend(other, told["t_map"])
@@ -399,7 +443,7 @@ def _beside(options: argparse.Namespace) -> Region | Blend | None:
     return None
 
 
-def _made(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
+def _told_of(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
     """The result as it is written: with what its exemplar's file says, and how it came about."""
     attributes = {**source.attributes, "Software": "otsynth", "ImageDescription": json.dumps(about)}
     return replace(source, pixels=image, attributes=attributes)
@@ -412,16 +456,7 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
         if path in roles:
             raise InputError(f"{path}: is given as {roles[path]} and as {role}; name it once")
         roles[path] = role
-    masks = [
-        path for name in ("mask", "source_mask", "t_map") if (path := getattr(options, name, None)) and path.exists()
-    ]
-    paths = [
-        file
-        for path in options.exemplar
-        for file in _files(path)
-        if path == file or not any(file.samefile(mask) for mask in masks)  # which may lie in the maps' folder
-    ]
-    for path in paths:
+    for path in _maps_of(options, options.exemplar):
         roles.setdefault(path, "")
     if not roles:
         raise InputError("no exemplar was given: name an image, several maps of a material or their folder")
@@ -435,6 +470,17 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
     if unused:
         raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
     return pictures, maps
+
+
+def _maps_of(options: argparse.Namespace, paths: Sequence[Path]) -> list[Path]:
+    """The files of maps that are named, or lie in folders that are, where masks may lie as well."""
+    masks = [path for name in BESIDE if (path := getattr(options, name, None)) and path.exists()]
+    return [
+        file
+        for path in paths
+        for file in _files(path)
+        if path == file or not any(file.samefile(mask) for mask in masks)
+    ]
 
 
 def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[Path, files.Picture], MapSet]:

@@ -289,21 +289,22 @@ class MapSet:
             by *= 2
         return by
 
-    def worked(self, size: tuple[int, int]) -> tuple[int, int]:
-        """A size in the leading map's pixels, at the work size."""
-        return -(-size[0] // self.reduction), -(-size[1] // self.reduction)
+    def worked(self, size: tuple[int, int], by: int | None = None) -> tuple[int, int]:
+        """A size in the leading map's pixels, at the work size; by: in the place of the set's own reduction."""
+        by = by or self.reduction
+        return -(-size[0] // by), -(-size[1] // by)
 
     def weight(self, one: Map) -> float:
         return ROLES[one.role] if one.weight is None else one.weight
 
-    def compared(self) -> np.ndarray:
-        """The planes of all maps that weigh something, at the work size: float32 (H, W, C)."""
-        lead = resized(self.lead.compared(), self.worked(self.lead.size))
+    def compared(self, by: int | None = None) -> np.ndarray:
+        """The planes of all maps that weigh something, at the work size, see `worked`: float32 (H, W, C)."""
+        lead = resized(self.lead.compared(), self.worked(self.lead.size, by))
         parts = [lead] if self.weight(self.lead) or len(self.maps) == 1 else []
         unit = _spread(lead) / (self.weight(self.lead) or 1)
         for one in self.maps.values():
             if one is not self.lead and self.weight(one):
-                planes = resized(one.compared(), self.worked(self.lead.size))
+                planes = resized(one.compared(), self.worked(self.lead.size, by))
                 parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
 

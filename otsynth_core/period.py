@@ -98,13 +98,11 @@ def kept(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> Pe
 def fit(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> tuple[float, float]:
     """By how much to stretch an exemplar, down and across, so that its periods fit a result of some size as it is.
 
-    Not where that would take more than `MOST`.
+    Not where they fit to a pixel, nor where that would take more than `MOST`.
     """
     down, across = (
-        1.0
-        if period is None or own is None or abs(own.length / period.length - 1) > MOST
-        else own.length / period.length
-        for period, own in zip(periods, fitted(periods, size, wrap), strict=True)
+        own.length / period.length if period is not None and own is not None and _stretches(period, own, side) else 1.0
+        for period, own, side in zip(periods, fitted(periods, size, wrap), size, strict=True)
     )
     return down, across
 
@@ -126,11 +124,17 @@ def lattice(
             T = period.length
             if period.evidence >= SURE:
                 ratio, made = min(_lattices(T, side, wraps), default=(0.0, ratio, made))[1:]
-            elif abs(fit.length - T) * side > fit.length and abs(fit.length / T - 1) <= MOST:
+            elif _stretches(period, fit, side):
                 ratio = fit.length / T
         ratios.append(ratio)
         sides.append(made)
     return (ratios[0], ratios[1]), (sides[0], sides[1])
+
+
+def _stretches(period: Period, fit: Period, side: int) -> bool:
+    """Whether an exemplar of a period is stretched to one that fits a side: where it is off by more than a pixel."""
+    off = abs(fit.length - period.length)
+    return off * side > fit.length and off <= MOST * period.length
 
 
 def _lattices(T: float, side: int, wraps: bool) -> list[tuple[float, float, int]]:

@@ -34,6 +34,11 @@ LOSSES = ("ot", "entropic", "sinkhorn", "gram", "nearest")
 DESCENTS = ("adam", "lbfgs", "fixed")
 
 
+def around(wrap: str) -> tuple[bool, bool]:
+    """Whether rows and columns wrap, of one of `WRAPS`."""
+    return wrap in ("both", "y"), wrap in ("both", "x")
+
+
 class InputError(ValueError):
     """The request or its input cannot be used; the message says what came, what was wanted and the way out."""
 
@@ -144,11 +149,15 @@ class Gradient(_Checked):
         max=10.0,
     )
     weights: str | None = _option(
-        None, "file of VGG-16's or VGG-19's weights (.npz or a state dict), or download: 0.5 GB from PyTorch's site"
+        None,
+        "file of VGG-16's or VGG-19's weights for red, green, blue in this order (.npz or a state dict), or download:"
+        " 0.5 GB from PyTorch's site",
     )
 
     def __post_init__(self) -> None:
         self._check()
+        if self.weights is not None and not isinstance(self.weights, str):
+            raise InputError(f"weights is {self.weights!r}: a file's name is wanted, or download")
         if self.features == "patches" and self.weights is not None:
             raise InputError(f"weights is {self.weights!r}: features patches need none; leave it out or choose vgg")
         if self.features != "patches" and not self.weights:
@@ -159,6 +168,8 @@ class Gradient(_Checked):
             raise InputError(f"entropy is {self.entropy}: loss {self.loss} has none; leave it out, or choose entropic")
         if self.descent == "fixed" and (self.features, self.scales) != ("patches", 1):
             raise InputError("descent fixed moves pixels by patches of one scale: ask for patches and 1 scale with it")
+        if self.descent == "lbfgs" and self.loss == "sinkhorn":
+            raise InputError("descent lbfgs searches along a line, which loss sinkhorn is no guide for; choose adam")
         if self.descent == "fixed" and self.loss == "gram":
             raise InputError("descent fixed moves pixels to answers, and loss gram has none; choose ot or nearest")
 

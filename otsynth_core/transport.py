@@ -462,12 +462,22 @@ class _Stage:
             for _ in self._voted():
                 yield 0.0
         for n, part in enumerate(self.parts):
-            u = self.sights[n].seen(self.kernels, self.us) if self.sights else self.u
+            u = self.u if not self.sights else (yield from self._seen(self.sights[n], VOTED * n / len(self.parts)))
             for share in part.ascent(u) if number < 0 else part.search(u, key + n * APART):
                 yield VOTED * (n + share) / len(self.parts)
         for _ in self._voted():
             yield VOTED
         yield 1.0
+
+    def _seen(self, sight: Sight, done: float) -> Generator[float, None, Array]:
+        """All parts' pictures as one of the exemplars sees them. Yields what is done of the round."""
+        agree = sight.agreement(self.kernels, self.us)
+        planes = len(self.us) * self.us[0].shape[2]
+        u = self.kernels.empty((*self.level.image, planes), self.us[0])
+        for rows in self.pixels:
+            u[rows] = sight.seen(self.kernels, self.us, agree, rows)
+            yield done
+        return u
 
     def _voted(self) -> Generator[None, None, None]:
         """Puts the image together from the fields, in portions; yields after each."""

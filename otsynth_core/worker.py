@@ -127,7 +127,8 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     beside: tasks.Region | tasks.Blend | None = None if mask is None else tasks.Region(mask)
     if message["other"]:
         beside = tasks.Blend(_maps(message["other"]), amount)
-    previews = _Previews(maps, Path(message["folder"])) if message["preview"] else None
+    shown = max([maps, *([beside.other] if isinstance(beside, tasks.Blend) else [])], key=lambda of: of.lead.planes)
+    previews = _Previews(shown, Path(message["folder"])) if message["preview"] else None
 
     def tell(step: Step) -> None:
         names = ("level", "levels", "round", "rounds", "fraction")

@@ -14,7 +14,7 @@ from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..spec import Fill, InputError
+from ..spec import Fill, InputError, around
 from ..transport import Exemplar, Solution, Step
 from . import retreat
 from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
@@ -31,7 +31,7 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     """Yields Steps, returns the Result; see `tasks.steps`."""
     size = maps.lead.size
     transport.check(*size)
-    wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
+    wrap = around(request.wrap)
     soft = covered(region, size, request.invert, request.margin, wrap)
     other = None if region.other is None else matched(maps, region.other)
     source = None

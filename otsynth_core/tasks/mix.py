@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,15 +12,17 @@ import numpy as np
 from .. import barycenter, period, transport
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..spec import InputError, Mix, Size, Synthesize
+from ..spec import InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar, Solution, Step
 from . import descent, retreat, synthesize
 from .region import grey, matched, nearest, stacked
-from .render import Sizes, averaged, check, elected, mapped
+from .render import Sizes, averaged, between, check, elected, mapped
 from .result import Result
 
 RENDERED = 1 / 8
 """About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
+PAIRS = 2**30
+"""Most pairs of patches that are compared exhaustively: some seconds on two cores."""
 HALF = 0.5
 """From so much of the second on, ids are the second's."""
 
@@ -47,12 +50,14 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     t: float | np.ndarray = request.t if blend.amount is None else grey(blend.amount, size, "t map")
     if np.min(t) == np.max(t):
         t = float(np.min(t))
+    request = replace(request, t=float(np.mean(t)))  # of a map what is told of it
+    assert request.size is not None
     if isinstance(t, float) and t in (0, 1):
         given = ("seed", "device", "quality", "threads", "memory", "wrap", "size", "gradient")
         plain = Synthesize(**{name: getattr(request, name) for name in given})
         result = yield from synthesize.steps(plain, other if t else maps)
-        return replace(result, request=request, maps=maps, field=None, notes=notes)
-    wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
+        return replace(result, request=request, maps=maps, field=None, notes=(*notes, *result.notes))
+    wrap = around(request.wrap)
     if request.gradient is not None:
         result = yield from descent.made(request, [(maps, 1 - t), (other, t)], request.size, wrap)
         return replace(result, notes=(*notes, *result.notes))
@@ -69,11 +74,15 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
     """
     if len(maps.maps) == len(other.maps) == 1:
         both, notes = maps, []
+        one_of, other_of = maps.lead.role, other.lead.role
+        if one_of != other_of and {one_of, other_of} & {"normal", "id"}:
+            raise InputError(f"one image is of {one_of}, the other of {other_of}: mix two of one role")
     else:
         roles = {one.role for one in maps.maps.values()} & {one.role for one in other.maps.values()}
-        both = MapSet({name: one for name, one in maps.maps.items() if one.role in roles})
-        if not both.maps:
+        common = {name: one for name, one in maps.maps.items() if one.role in roles}
+        if not common:
             raise InputError("the materials have no map of the same role: give both one of color, or name their roles")
+        both = MapSet.of(common)
         alone = [name for of in (maps, other) for name, one in of.maps.items() if one.role not in roles]
         notes = [f"{name}: one of the materials alone has such a map, so it was left out" for name in alone]
     found = matched(both, other)
@@ -81,14 +90,12 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
         like = {key: of for key, of in other.maps.items() if of.role == one.role} or other.maps
         twin = like.get(name) or next(iter(like.values()))
         own, its = (of.channels - (of.channels in (2, 4)) for of in (one, twin))
+        what = name or "the image"
         if own != its:
-            what = name or "the image"
             raise InputError(f"{what}: has {own} colour channels, what it is mixed with {its}; save both with as many")
+        if not twin.opaque and not one.has_alpha:
+            raise InputError(f"{what}: has no alpha, and what it is mixed with is transparent; save both with alpha")
     return both, found, tuple(notes)
-
-
-def _between(start: float, part: float) -> Callable[[float], float]:
-    return lambda done: start + part * done
 
 
 @dataclass(frozen=True)
@@ -110,15 +117,17 @@ class _Task:
     ) -> _Task:
         """Raises InputError for maps that are too small."""
         joint, begin = stacked(maps, other, {name: one.size for name, one in maps.maps.items()}, maps.lead.size)
-        planes, by = joint.compared(), joint.reduction
-        solved = -(-size[0] // by), -(-size[1] // by)
+        by = max(maps.reduction, other.reduction)
+        planes, solved = joint.compared(by), maps.worked(size, by)
         if min(solved) < transport.SIDE:
             raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
+        for one in (maps, other):
+            transport.check(*one.worked(one.lead.size, by))
+        _check_pairs([one.worked(one.lead.size, by) for one in (maps, other)], solved, wrap)
         amount = t if isinstance(t, float) else resized(t[..., None], solved)[..., 0]
         sides = []
         for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
-            height, width = (-(-side // by) for side in one.lead.size)
-            transport.check(height, width)
+            height, width = one.worked(one.lead.size, by)
             own = np.ascontiguousarray(planes[first : first + height, :width])
             periods = period.found(own)
             ratios = period.fit(periods, solved, wrap)
@@ -142,7 +151,7 @@ class _Task:
         for n, name in enumerate(first.maps):
             start, part = share + (1 - share) * n / len(first.maps), (1 - share) / len(first.maps)
             images[name] = yield from mapped(
-                mapped(self._put_together(compute, solutions, name), _between(start, part)),
+                mapped(self._put_together(compute, solutions, name), between(start, start + part)),
                 lambda fraction: replace(last, fraction=fraction),
             )
         return images, solutions[0].seconds
@@ -157,7 +166,9 @@ class _Task:
         if one.role == "id":
             ids = []
             for n, ((maps, _, sizes), solution) in enumerate(zip(self.sides, solutions, strict=True)):
-                found = yield from mapped(elected(compute, solution, maps.maps[name], sizes), _between(n / 2, 0.5))
+                found = yield from mapped(
+                    elected(compute, solution, maps.maps[name], sizes), between(0.4 * n, 0.4 * n + 0.4)
+                )
                 ids.append(nearest(found.reshape(*found.shape[:2], -1), shown))
             return np.where(t >= HALF, ids[1], ids[0]).reshape(*shown, *one.image.shape[2:])
         pictures = []
@@ -165,11 +176,21 @@ class _Task:
             own: Map = maps.maps[name]
             keep = partial(_planes, own, cover=not (one.opaque and twin.opaque))
             put = averaged(compute, solution, own, sizes, keep)
-            pictures.append(resized((yield from mapped(put, _between(n / 2, 0.5))), shown))
+            pictures.append(resized((yield from mapped(put, between(0.4 * n, 0.4 * n + 0.4))), shown))
         first, second = pictures
-        image = (twin if one.opaque else one).restored(barycenter.mixed(first, second, t, self.wrap))
-        yield 1.0
-        return image
+        mixing = barycenter.mixed(first, second, t, self.wrap)
+        return (twin if one.opaque else one).restored((yield from mapped(mixing, between(0.8, 1))))
+
+
+def _check_pairs(exemplars: Sequence[tuple[int, int]], size: tuple[int, int], wrap: tuple[bool, bool]) -> None:
+    """Raises InputError where the first level, which the smallest decides, would compare too many pairs of patches."""
+    level = transport.schedule(exemplars, size, wrap, transport.EFFORTS["draft"])[0]
+    if max(math.prod(level.field) * math.prod(many) for many in level.positions) > PAIRS:
+        sizes = [Size(*one[::-1]) for one in (*exemplars, size)]
+        raise InputError(
+            f"exemplars of {sizes[0]} and {sizes[1]} px, for {sizes[2]} px, differ too much in size: enlarge the"
+            " smallest of these, or crop the others"
+        )
 
 
 def _planes(one: Map, planes: np.ndarray, cover: bool) -> np.ndarray:

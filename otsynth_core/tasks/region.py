@@ -48,7 +48,10 @@ def grey(image: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
 
     Raises InputError where it does not lie on the result.
     """
-    return _grey(image, size, what, "result")[0]
+    soft, brightest = _grey(image, size, what, "result")
+    if isinstance(image, np.ndarray) and image.dtype.kind == "u" and image.max() == 1:
+        raise InputError(f"{what} is nearly black: its brightest value is 1 of {1 / brightest:.0f}; white is the most")
+    return soft
 
 
 def _grey(image: np.ndarray, size: tuple[int, int], what: str, under: str) -> tuple[np.ndarray, float]:
@@ -124,9 +127,21 @@ def matched(maps: MapSet, other: MapSet) -> MapSet:
 
 
 def _like(name: str, one: Map, twin: Map) -> Map:
-    """Another map with the channels and the kind of numbers of one."""
+    """Another map with the channels and the kind of numbers of one. Raises InputError where these cannot hold it."""
+    if one.role == "id":
+        values = twin.image.astype(one.image.dtype)
+        if (values != twin.image).any() or one.channels != twin.channels:
+            raise InputError(f"{name}: ids of the other material do not fit into its {one.image.dtype} values")
+        return replace(one, image=values.reshape(*twin.size, *one.image.shape[2:]))
+    whole = one.image.dtype.kind == "u" and twin.image.dtype.kind == "f" and one.role != "normal"
+    if whole and (twin.image.min() < 0 or twin.image.max() > 1):
+        raise InputError(
+            f"{name}: is of whole numbers, and the other material's reaches from {twin.image.min():.3g} to"
+            f" {twin.image.max():.3g}; save both as floats"
+        )
     if one.linear != twin.linear:
-        raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
+        what = name or "the image"
+        raise InputError(f"{what}: one is of linear light, the other is not; save both in one kind of file")
     if one.role == "normal":
         if min(one.channels, 3) != min(twin.channels, 3):
             raise InputError(f"{name}: has {one.channels} channels, the other {twin.channels}; save both alike")

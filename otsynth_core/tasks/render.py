@@ -148,7 +148,7 @@ def rendered(
             shares = elected(kernels, solution, one, sizes)
         else:
             shares = averaged(kernels, solution, one, sizes, one.restored)
-        images[name] = yield from mapped(shares, _between(done / whole, (done + pixels[name]) / whole))
+        images[name] = yield from mapped(shares, between(done / whole, (done + pixels[name]) / whole))
         done += pixels[name]
         yield done / whole
     return images
@@ -160,8 +160,8 @@ def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Gen
     made, shown = sizes.own(one)
     stock = labels[_nearest(one.size, sizes.stretches)]
     carried = transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
-    own = yield from mapped(carried, _between(0, 0.1))
-    winners = yield from mapped(transport.elect(kernels, own, stock), _between(0.1, 1))
+    own = yield from mapped(carried, between(0, 0.1))
+    winners = yield from mapped(transport.elect(kernels, own, stock), between(0.1, 1))
     return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
 
@@ -177,7 +177,7 @@ def averaged(
     stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
     exemplar = (stock.shape[0], stock.shape[1])
     carried = transport.carried(kernels, solution, exemplar, solution.size if small else made)
-    own = yield from mapped(carried, _between(0, 0.2))
+    own = yield from mapped(carried, between(0, 0.2))
     at_once = own.size == shown and not heights
     whole: np.ndarray = np.empty(0)
     row = 0
@@ -208,7 +208,7 @@ def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> G
         yield how(told)
 
 
-def _between(start: float, end: float) -> Callable[[float], float]:
+def between(start: float, end: float) -> Callable[[float], float]:
     return lambda share: start + (end - start) * share
 
 

@@ -12,7 +12,7 @@ from .. import period, transport
 from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
-from ..spec import InputError, Size, Synthesize
+from ..spec import InputError, Size, Synthesize, around
 from ..transport import Exemplar, Solution, Step
 from . import descent, retreat
 from .render import Field, Sizes, check, mapped, pixels_of, rendered
@@ -37,7 +37,7 @@ def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
 
 def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
-    wrap = (request.wrap in ("both", "y"), request.wrap in ("both", "x"))
+    wrap = around(request.wrap)
     if request.gradient is not None:
         return (yield from descent.made(request, [(maps, 1.0)], request.size, wrap))
     lead = (request.size.height, request.size.width)

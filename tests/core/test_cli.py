@@ -179,8 +179,9 @@ def test_mix_makes_a_row(exemplar: Path, second: Path) -> None:
     assert sorted(path.name for path in row.iterdir()) == names
     dark = [files.read(row / name).pixels.mean() for name in names]
     assert dark[0] > dark[1] > dark[2]
-    told = [json.loads(exemplar.with_name(f"r_t{percent}.json").read_text())["t"] for percent in ("000", "050", "100")]
-    assert told == [0, 0.5, 1]
+    told = [json.loads(exemplar.with_name(f"r_t{percent}.json").read_text()) for percent in ("000", "050", "100")]
+    assert [one["t"] for one in told] == [0, 0.5, 1]
+    assert told[1]["other"] == [str(second)]
 
 
 def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:
@@ -204,6 +205,7 @@ def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:
         (["exemplar.png", "second.png", "--t", "0.5", "--steps", "3"], "--t and --steps each say"),
         (["exemplar.png", "second.png", "--steps", "1"], "steps is 1: it must be a whole number from 2 to 101"),
         (["exemplar.png", "second.png", "--t-map", "made.png"], "would overwrite"),
+        (["exemplar.png", "made_t100.png", "--steps", "3"], "made_t100.png: would overwrite"),
         (["exemplar.png", "second.png", "--t-map", "wide.png"], "t map is 20x2 px"),
     ],
 )
@@ -218,12 +220,13 @@ def test_mix_refuses_in_one_line(
     monkeypatch.chdir(exemplar.parent)
     files.write(Path("made.png"), files.Picture(pixels(48, 56, 1)))
     files.write(Path("wide.png"), files.Picture(pixels(2, 20, 1)))
-    before = Path("made.png").read_bytes()
+    files.write(Path("made_t100.png"), files.Picture(pixels(48, 56, 3)))
+    before = {path: path.read_bytes() for path in Path().iterdir()}
     assert cli.main(["mix", *arguments, "-o", "made.png", *MIX]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
-    assert Path("made.png").read_bytes() == before
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
 def test_quiet_is_quiet(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 import otsynth_core
 from otsynth_core import InputError, Map, metrics
-from otsynth_core.metrics import _gradient_energy
 
 from .conftest import DEVICES, blobs
 
@@ -21,7 +20,8 @@ def dark() -> np.ndarray:
 
 
 def energy(image: np.ndarray) -> float:
-    return _gradient_energy(image) ** 0.5
+    """Root of the gradients' mean square."""
+    return float(np.sqrt(np.mean([(np.diff(image, axis=axis) ** 2).mean() for axis in (0, 1)])))
 
 
 @pytest.mark.parametrize("t", [0, 1])
@@ -39,12 +39,15 @@ def test_between_colour_is_between_and_details_are_as_strong(
     exemplar: np.ndarray, dark: np.ndarray, t: float, device: str
 ) -> None:
     made = otsynth_core.mix(exemplar, dark, t=t, size=(96, 96), seed=1, device=device).image
-    np.testing.assert_allclose(
-        made.mean((0, 1)), ((1 - t) * exemplar + 0).mean((0, 1)) + t * dark.mean((0, 1)), atol=0.05
-    )
+    np.testing.assert_allclose(made.mean((0, 1)), (1 - t) * exemplar.mean((0, 1)) + t * dark.mean((0, 1)), atol=0.05)
     wanted = (1 - t) * energy(exemplar) + t * energy(dark)
     assert 0.75 * wanted < energy(made) < 1.2 * wanted
     assert max(metrics.seam(made, 0), metrics.seam(made, 1)) <= 1.1
+
+
+def test_unlike_textures_do_not_blur_one_another(photo: np.ndarray, exemplar: np.ndarray) -> None:
+    made = otsynth_core.mix(photo, exemplar, size=(96, 96), seed=1, device="numpy").image
+    assert energy(made) > 0.8 * (energy(photo) + energy(exemplar)) / 2
 
 
 def test_an_exemplar_with_itself_is_itself(exemplar: np.ndarray) -> None:
@@ -65,15 +68,30 @@ def test_a_map_tells_where(exemplar: np.ndarray, dark: np.ndarray) -> None:
             assert energy(half) > 0.8 * energy(own)
 
 
+def test_what_a_map_shows_of_a_texture_has_its_composition(exemplar: np.ndarray) -> None:
+    """Not that which the texture has together with what is covered by the other."""
+    white = np.where(blobs(96, 96, 1, seed=4) > 0.5, 0.9, 0.1) + 0.02 * blobs(96, 96, 1, seed=9)
+    spots = np.repeat(white, 3, 2).astype(np.float32)
+    where = np.zeros((96, 192), np.float32)
+    where[:, 150:] = 1
+    off = []
+    for seed in range(3):
+        made = otsynth_core.mix(
+            0.3 * exemplar, spots, t=where, size=(192, 96), wrap="y", seed=seed, device="numpy"
+        ).image
+        off.append(abs((made[:, 154:] > 0.5).mean() - (spots > 0.5).mean()))
+    assert np.mean(off) < 0.03
+
+
 def test_a_map_is_not_turned() -> None:
     """A picture that wraps may begin anywhere, but not what a map has placed."""
     black, white = np.zeros((40, 40, 1), np.float32), np.ones((40, 40, 1), np.float32)
     black[::9], white[::9] = 0.1, 0.9
     where = np.zeros((64, 64), np.float32)
-    where[:, 10:40] = 1
+    where[:, :30] = 1  # so that the edge runs along a contour
     made = otsynth_core.mix(black, white, t=where, **QUICK, size=(64, 64)).image
-    assert made[:, 11:39].min() > 0.8
-    assert max(made[:, :9].max(), made[:, 41:].max()) < 0.2
+    assert made[:, 1:29].min() > 0.8
+    assert made[:, 31:63].max() < 0.2
 
 
 def test_all_maps_are_in_step(exemplar: np.ndarray, dark: np.ndarray) -> None:
@@ -108,6 +126,29 @@ def test_normals_stay_vectors_and_ids_stay_ids(exemplar: np.ndarray, dark: np.nd
     assert made["n"].dtype == made["i"].dtype == np.uint8
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_ids_of_other_depths_are_the_same_ids(exemplar: np.ndarray, dark: np.ndarray, dtype: type) -> None:
+    ids = (np.arange(72 * 80).reshape(72, 80) // 700).astype(np.uint8)
+    first, second = (
+        {"c": Map(image), "i": Map(values, "id")}
+        for image, values in ((exemplar, ids), (exemplar, (ids + 20).astype(dtype)))
+    )
+    made = otsynth_core.mix(first, second, t=0.7, size=(48, 48), **QUICK).images["i"]
+    assert made.dtype == np.uint8
+    assert made.min() >= 20
+    assert made.max() <= 28
+    second["i"] = Map((ids.astype(np.float32) + 300), "id")
+    with pytest.raises(InputError, match="i: ids of the other material do not fit into its uint8 values"):
+        otsynth_core.mix(first, second, t=0.7, size=(48, 48), **QUICK)
+
+
+def test_values_stay_within_those_of_both(exemplar: np.ndarray) -> None:
+    first, second = (exemplar > 0.5).astype(np.float32), 0.2 + 2 * (exemplar[::-1, ::-1] > 0.6).astype(np.float32)
+    made = otsynth_core.mix(first, second, size=(64, 64), **QUICK).image
+    assert made.min() >= 0
+    assert made.max() <= 2.2 + 1e-6
+
+
 @pytest.mark.parametrize("covered", ["first", "second", "both"])
 def test_alpha_is_averaged(exemplar: np.ndarray, dark: np.ndarray, covered: str) -> None:
     def with_alpha(image: np.ndarray, alpha: float) -> np.ndarray:
@@ -117,7 +158,8 @@ def test_alpha_is_averaged(exemplar: np.ndarray, dark: np.ndarray, covered: str)
     second = with_alpha(dark, 1.0 if covered == "first" else 0.5)
     made = otsynth_core.mix(first, second, size=(48, 48), **QUICK).image
     np.testing.assert_allclose(made[..., 3], 0.5 if covered == "both" else 0.75, atol=0.03)
-    assert otsynth_core.mix(exemplar, first, size=(48, 48), **QUICK).image.shape == (48, 48, 3)
+    opaque = with_alpha(dark, 1.0)  # which has nothing to tell
+    assert otsynth_core.mix(exemplar, opaque, size=(48, 48), **QUICK).image.shape == (48, 48, 3)
 
 
 def test_sixteen_bits_stay(exemplar: np.ndarray, dark: np.ndarray) -> None:
@@ -187,6 +229,10 @@ def test_maps_that_one_material_has_alone_are_left_out_and_told(exemplar: np.nda
         (np.zeros((40, 40, 3), np.uint8), {"t": np.full((9, 10), np.nan)}, "t map has NaN"),
         (np.zeros((4, 40, 3), np.uint8), {}, "40x4 px: smaller than one 5 px patch"),
         ("moss.png", {}, "image is a str"),
+        (np.dstack([np.full((40, 40, 3), 90, np.uint8), np.eye(40, dtype=np.uint8)]), {}, "is transparent; save both"),
+        (np.full((40, 40, 3), 7, np.uint8), {"t": np.eye(8, dtype=np.uint8)}, "t map is nearly black.* 1 of 255"),
+        (np.zeros((8, 8, 3), np.uint8), {"size": (600, 600)}, "differ too much in size: enlarge the smallest"),
+        (Map(np.zeros((40, 40, 3), np.uint8), "normal"), {}, "one image is of color, the other of normal"),
         (np.zeros((40, 40, 3), np.uint8), {"size": (4, 9)}, "size is 4x9"),
     ],
 )
@@ -194,6 +240,20 @@ def test_bad_input_is_refused_in_words(exemplar: np.ndarray, second: object, opt
     with pytest.raises(InputError, match=words) as refusal:
         otsynth_core.mix(exemplar, second, **{**QUICK, **options})  # type: ignore[arg-type]
     assert "\n" not in str(refusal.value)
+
+
+def test_weights_of_the_common_maps_alone_count(exemplar: np.ndarray) -> None:
+    first = {"color": Map(exemplar, weight=0), "ao": Map(exemplar, "ao")}
+    with pytest.raises(InputError, match="every weight is 0"):
+        otsynth_core.mix(first, {"color": exemplar, "height": exemplar}, **QUICK)
+
+
+def test_a_share_may_be_an_array_of_one_number(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    made, wanted = (otsynth_core.mix(exemplar, dark, t=t, size=(32, 32), **QUICK) for t in (np.array(0.25), 0.25))
+    assert made.image.tobytes() == wanted.image.tobytes()
+    assert made.report()["t"] == 0.25
+    half = otsynth_core.mix(exemplar, dark, t=np.eye(2), size=(32, 32), **QUICK)
+    assert half.report()["t"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_materials_without_a_common_map_are_refused(exemplar: np.ndarray) -> None:
