@@ -128,7 +128,7 @@ def redraws(window: Window) -> list[float]:
 @pytest.mark.parametrize("how", ["key", "button"])
 def test_cancelled_within_half_a_second(window: Window, wall: Path, how: str) -> None:
     name = shader_editor(window, wall)
-    set_options(window, **LONG)
+    set_options(window, **LONG | {"width": 4096, "height": 4096})  # a narrow button takes long to be found
     begun(window)
     place = window.find("otsynth.cancel") if how == "button" else (400, 400)
     assert window.run(f"answer = {RUNNING} is not None"), "it has ended while its button was looked for"
