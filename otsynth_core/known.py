@@ -32,6 +32,7 @@ class Nothing:
 
     share, barred = 1.0, 0.0
     origin = 0, 0
+    free: Array = None
 
     def begun(self, C: Array) -> Array:
         """A field to start from."""
@@ -76,7 +77,8 @@ class Nothing:
 class Known(Nothing):
     """An image that is known but for a hole: see `holes.View`. Patches that are not pinned are to be found.
 
-    share: of patches that are to be found; barred: potential that keeps what may not be taken from being taken.
+    share: of patches that are to be found; free: 1 for these; barred: potential that keeps what may not be taken from
+    being taken.
     """
 
     def __init__(self, kernels: Kernels, view: View) -> None:
@@ -84,7 +86,7 @@ class Known(Nothing):
         self.share, self.origin = float(free.mean()), view.origin
         self.barred = array(np.where(view.allowed, 0, NEVER).astype(np.float32))
         self._own, self._to = array(view.own), array(holes.nearest(view.allowed))
-        self._free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
+        self.free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
         self._sought, self._stock = array(np.flatnonzero(free)), array(view.positions)
         self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
         self._array, self._start = array, view.mask[..., None] * (NOISE * view.exemplar.std((0, 1)))
@@ -118,7 +120,7 @@ class Known(Nothing):
 
     def hold(self, C: Array, cost: Array, rows: slice) -> None:
         C[:, rows] = self._own[:, rows] + self._loose[rows] * (C[:, rows] - self._own[:, rows])
-        cost[rows] *= self._free[rows]
+        cost[rows] *= self.free[rows]
 
     def trusted(self, weight: Array, rows: slice) -> Array:
         return weight * self._trust[rows]
@@ -127,4 +129,4 @@ class Known(Nothing):
         return self._image[rows] + self._hole[rows] * (u - self._image[rows])
 
     def final(self, weight: Array, rows: slice) -> Array:
-        return (weight**HEALED * self._free[rows]).clip(LEAST)
+        return (weight**HEALED * self.free[rows]).clip(LEAST)

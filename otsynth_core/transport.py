@@ -380,12 +380,12 @@ class _Part:
 
     def search(self, u: Array, key: int) -> Generator[float, None, None]:
         """The use of groups is balanced, and every patch takes the best of what is offered."""
-        kernels, ticks = self.kernels, 0
+        kernels, free, ticks = self.kernels, self.known.free, 0
         every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions)
         if self.cost is None:
             self.cost = kernels.empty(self.level.field, self.weight)
             for rows in self.portions:
-                self.cost[rows] = kernels.distances(u, self.d, self.Y, self.C, rows)
+                self.cost[rows] = kernels.distances(u, self.d, self.Y, self.C, rows, free)
                 self.known.hold(self.C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
         used, roots = [0 * group.fair for group in self.groups], 0.0
@@ -402,7 +402,7 @@ class _Part:
         for offers in search.sweeps(max(self.positions), grace, key):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
-                C[:, rows], self.cost[rows] = kernels.sweep(u, self.d, self.Y, bias, self.C, offers, rows)
+                C[:, rows], self.cost[rows] = kernels.sweep(u, self.d, self.Y, bias, self.C, offers, rows, free)
                 self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
@@ -418,7 +418,8 @@ class _Part:
 
     def vote(self, rows: slice) -> Array:
         """Some rows of the image as this exemplar would have them."""
-        return self.known.shown(self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows), rows)
+        voted = self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows, self.known.free)
+        return self.known.shown(voted, rows)
 
 
 class _Stage:

@@ -104,11 +104,22 @@ class Kernels(Protocol):
         everything gains at a bounded rate, and no number is denormal.
         """
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
-        """cost: |x_i - y_C(i)|^2 for some rows."""
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
+        """cost: |x_i - y_C(i)|^2 for some rows.
+
+        free: (fh, fw), 0 for patches whose answer does not matter, here and below: a provider may leave them out.
+        """
 
     def sweep(
-        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+        self,
+        u: Array,
+        d: Descriptor,
+        Y: Array,
+        psi: Array,
+        C: Array,
+        offers: Offers,
+        rows: slice,
+        free: Array | None = None,
     ) -> tuple[Array, Array]:
         """In some rows, each patch takes the best of the answers offered to it; returns their new C and its cost.
 
@@ -126,9 +137,19 @@ class Kernels(Protocol):
         """How much each patch's vote counts: exp(-cost / mean), at least 1e-4: a bad match blurs little."""
 
     def vote(
-        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+        self,
+        e: Array,
+        C: Array,
+        weight: Array,
+        side: int,
+        size: tuple[int, int],
+        rows: slice | None = None,
+        free: Array | None = None,
     ) -> Array:
-        """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W). Some rows or all."""
+        """u(p) = weighted mean over the patches i that cover p of e(C(i) + p - i); size = (H, W). Some rows or all.
+
+        Where free leaves patches out, u is any number for what they cover.
+        """
 
     def empty(self, shape: tuple[int, ...], like: Array) -> Array:
         """An array of this shape, its numbers of the same type as those of another, to be filled in portions."""

@@ -52,17 +52,10 @@ class NumpyKernels:
 
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
-        s, fw = d.side, d.field(*u.shape[:2])[1]
-        around = rows.stop + s - 1 - len(u)  # rows that are needed from the start again
-        part = u[rows.start : rows.stop + s - 1]
-        if around > 0:
-            part = np.concatenate([part, u[:around]])
-        if d.wrap[1]:
-            part = np.concatenate([part, part[:, : s - 1]], 1)
+        p = blocks(u, d, rows)
         k, a = d.axes.shape[1], d.rows.shape[1]
-        X = np.empty((rows.stop - rows.start, fw, d.k), np.float32)
-        p = windows(part, s).reshape(-1, len(d.axes))
-        X[..., :k] = (p @ d.axes - d.offset).reshape(*X.shape[:2], k)
+        X = np.empty((*p.shape[:2], d.k), np.float32)
+        X[..., :k] = (p.reshape(-1, len(d.axes)) @ d.axes - d.offset).reshape(*X.shape[:2], k)
         X[..., k : k + a] = d.rows[rows, None]
         X[..., k + a :] = d.columns
         return X
@@ -109,24 +102,32 @@ class NumpyKernels:
         """sum_i K_ij / sum_j K_ij b_j over some rows of K."""
         return (1 / (K @ b)) @ K
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
         cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
 
         def band(part: slice) -> None:
             j = (C[0, part] * Y.shape[1] + C[1, part]).ravel()
-            cost[_within(part, rows)] = _costs(flat(self._described(u, d, part)), flat(Y), j).reshape(-1, C.shape[2])
+            cost[within(part, rows)] = _costs(flat(self._described(u, d, part)), flat(Y), j).reshape(-1, C.shape[2])
 
         self._each(rows, C.shape[2] * len(d.axes), band)
         return cost
 
     def sweep(
-        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+        self,
+        u: Array,
+        d: Descriptor,
+        Y: Array,
+        psi: Array,
+        C: Array,
+        offers: Offers,
+        rows: slice,
+        free: Array | None = None,
     ) -> tuple[Array, Array]:
         cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
         new = np.empty((2, *cost.shape), np.int32)
 
         def band(part: slice) -> None:
-            x, here = flat(self._described(u, d, part)), _within(part, rows)
+            x, here = flat(self._described(u, d, part)), within(part, rows)
             self._sweep_band(x, flat(Y), psi, C, offers, d.wrap, part, new[:, here], cost[here])
 
         self._each(rows, C.shape[2] * len(d.axes), band)
@@ -198,13 +199,20 @@ class NumpyKernels:
         return np.maximum(np.exp(cost * np.float32(-1 / (mean + 1e-9))), np.float32(1e-4))
 
     def vote(
-        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+        self,
+        e: Array,
+        C: Array,
+        weight: Array,
+        side: int,
+        size: tuple[int, int],
+        rows: slice | None = None,
+        free: Array | None = None,
     ) -> Array:
         rows = rows or slice(0, size[0])
         u = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32)
         numbers = size[1] * e.shape[2]
         self._each(
-            rows, numbers, lambda part: self._vote_band(e, C, weight, side, size[0], part, u[_within(part, rows)])
+            rows, numbers, lambda part: self._vote_band(e, C, weight, side, size[0], part, u[within(part, rows)])
         )
         return u
 
@@ -250,7 +258,19 @@ def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
     return lambda: libraries.limit(limits=1, user_api="blas")
 
 
-def _within(part: slice, rows: slice) -> slice:
+def blocks(u: Array, d: Descriptor, rows: slice) -> Array:
+    """A view (rows, fw, s, s, C) of some rows of an image's patches, from the start again where it wraps."""
+    s = d.side
+    around = rows.stop + s - 1 - len(u)  # rows that are needed from the start again
+    part = u[rows.start : rows.stop + s - 1]
+    if around > 0:
+        part = np.concatenate([part, u[:around]])
+    if d.wrap[1]:
+        part = np.concatenate([part, part[:, : s - 1]], 1)
+    return windows(part, s)
+
+
+def within(part: slice, rows: slice) -> slice:
     return slice(part.start - rows.start, part.stop - rows.start)
 
 

@@ -105,12 +105,20 @@ class TorchKernels:
             b = n / m / ((1 / (K @ b)) @ K)
         return (p + lam * b.log()).reshape(psi.shape)
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice) -> Array:
+    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
         y, j = flat(Y), C[0] * Y.shape[1] + C[1]
         return torch.cat([_costs(self._described(u, d, part), y, j[part]) for part in self._bands(rows, u, d)])
 
     def sweep(
-        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+        self,
+        u: Array,
+        d: Descriptor,
+        Y: Array,
+        psi: Array,
+        C: Array,
+        offers: Offers,
+        rows: slice,
+        free: Array | None = None,
     ) -> tuple[Array, Array]:
         parts = [self._sweep_band(u, d, Y, psi, C, offers, part) for part in self._bands(rows, u, d)]
         return self.stacked([N for N, _ in parts], 1), self.stacked([cost for _, cost in parts], 0)
@@ -166,7 +174,14 @@ class TorchKernels:
         return torch.exp(-cost / (mean + 1e-9)).clamp_(min=1e-4)
 
     def vote(
-        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+        self,
+        e: Array,
+        C: Array,
+        weight: Array,
+        side: int,
+        size: tuple[int, int],
+        rows: slice | None = None,
+        free: Array | None = None,
     ) -> Array:
         rows = rows or slice(0, size[0])
         fh, fw = weight.shape

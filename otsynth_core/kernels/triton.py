@@ -75,7 +75,14 @@ class TritonKernels(TorchKernels):
         return N, cost
 
     def vote(
-        self, e: Array, C: Array, weight: Array, side: int, size: tuple[int, int], rows: slice | None = None
+        self,
+        e: Array,
+        C: Array,
+        weight: Array,
+        side: int,
+        size: tuple[int, int],
+        rows: slice | None = None,
+        free: Array | None = None,
     ) -> Array:
         rows = rows or slice(0, size[0])
         (fh, fw), C = weight.shape, C.contiguous()

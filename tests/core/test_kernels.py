@@ -201,6 +201,41 @@ def test_vote(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool]) -> 
     np.testing.assert_allclose(some, (total / votes)[3:11], atol=1e-5)
 
 
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_patches_that_do_not_matter_change_nothing_for_the_others(
+    banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool]
+) -> None:
+    d = described(scene, "u", wrap, (7, 0)).on(banded.array)
+    fh, fw = d.field(20, 23)
+    C = scene["C"][:, :fh, :fw]
+    own = described(scene, "e", (False, False), (7, 0)).on(banded.array)
+    Y = banded.project(banded.array(scene["e"]), own)
+    u, e, psi, field = (banded.array(a) for a in (scene["u"], scene["e"], scene["psi"], C))
+    hole = np.zeros((20, 23), bool)
+    hole[6:9, 4:20] = hole[15, 22] = hole[19, 0] = True
+    places = np.stack(np.meshgrid(np.arange(fh), np.arange(fw), indexing="ij"))
+    square = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
+    covered = (places[:, :, :, None, None] + square[:, None, None]) % np.array([20, 23])[:, None, None, None, None]
+    free = hole[tuple(covered)].any((2, 3))
+    assert 0 < free.mean() < 0.6
+    some = banded.array(free.astype(np.float32))
+    offers = Offers(1, (9, 2), 0.05, 3)
+    weight = banded.array(np.random.default_rng(0).uniform(0.1, 1, (fh, fw)).astype(np.float32))
+    for rows in (slice(0, fh), slice(4, 9)):
+        for name, given in (("distances", (u, d, Y, field, rows)), ("sweep", (u, d, Y, psi, field, offers, rows))):
+            alone, whole = (getattr(banded, name)(*given, *more) for more in ((some,), ()))
+            pairs = zip(alone, whole, strict=True) if name == "sweep" else [(alone, whole)]
+            for one, other in pairs:
+                one, other = (banded.numpy(a)[..., free[rows]] for a in (one, other))
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    for rows in (slice(0, 20), slice(3, 9)):
+        alone, whole = (
+            banded.numpy(banded.vote(e, field, weight, SIDE, (20, 23), rows, *more)) for more in ((some,), ())
+        )
+        np.testing.assert_allclose(alone[hole[rows]], whole[hole[rows]], rtol=1e-4)
+        assert np.isfinite(alone).all()
+
+
 def test_empty(provider: kernels.Kernels) -> None:
     for like in (np.zeros(2, np.float32), np.zeros((1, 2), np.int32)):
         room = provider.empty((2, 3, 4), provider.array(like))
