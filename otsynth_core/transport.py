@@ -219,7 +219,7 @@ def solve(
             e, origin = stacks[n].pop(), view.origin if view else (0, 0)
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, rng)
             frames = described(graft.FRAME) if level.grafts else None
-            parts.append(_Part(kernels, level, n, e, described(SIDE), frames, one.share, wrap, view))
+            parts.append(_Part(kernels, level, n, e, described(SIDE), frames, one.share, view))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:  # a finer window lies within the coarser one
@@ -301,9 +301,9 @@ class _Part:
     """What changes of one exemplar while a level is worked on, and what is done in a round.
 
     C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of groups of them
-    on top. share: how much of each pixel, (H, W, 1), or of all is made like this exemplar; among: the patches, flat,
-    whose distribution is to be the exemplar's, None for all. known: what of the image is known; groups are left alone
-    then, for a hole that is small beside what is known need not hold all of it.
+    on top. share: how much of each pixel, (H, W, 1), or of all is made like this exemplar; among: (fh, fw), 1 for the
+    patches whose distribution is to be the exemplar's, None for all. known: what of the image is known; groups are left
+    alone then, for a hole that is small beside what is known need not hold all of it.
     """
 
     def __init__(
@@ -315,7 +315,6 @@ class _Part:
         likeness: _Likeness,
         frames: _Likeness | None,
         share: float | np.ndarray,
-        wrap: Wrap,
         view: View | None,
     ) -> None:
         self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance

@@ -43,15 +43,12 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     """Yields Steps, returns the Result; see `tasks.steps`."""
     maps, other, notes = _shared(maps, blend.other)
     height, width = maps.lead.size
-    if request.size is None:
-        request = replace(request, size=Size.of((width, height)))
-    assert request.size is not None
-    size = request.size.height, request.size.width
+    asked = request.size or Size.of((width, height))
+    size = asked.height, asked.width
     t: float | np.ndarray = request.t if blend.amount is None else grey(blend.amount, size, "t map")
     if np.min(t) == np.max(t):
         t = float(np.min(t))
-    request = replace(request, t=float(np.mean(t)))  # of a map what is told of it
-    assert request.size is not None
+    request = replace(request, size=asked, t=float(np.mean(t)))  # of a map what is told of it
     if isinstance(t, float) and t in (0, 1):
         given = ("seed", "device", "quality", "threads", "memory", "wrap", "size", "gradient")
         plain = Synthesize(**{name: getattr(request, name) for name in given})
@@ -59,7 +56,7 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
         return replace(result, request=request, maps=maps, field=None, notes=(*notes, *result.notes))
     wrap = around(request.wrap)
     if request.gradient is not None:
-        result = yield from descent.made(request, [(maps, 1 - t), (other, t)], request.size, wrap)
+        result = yield from descent.made(request, [(maps, 1 - t), (other, t)], asked, wrap)
         return replace(result, notes=(*notes, *result.notes))
     task = _Task.of(maps, other, t, size, wrap)
     computed = yield from retreat.computed(request, partial(task.run, request))
