@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import graft, patches, period, pyramid, search, semidual
+from . import graft, lines, patches, period, pyramid, search, semidual
 from .barycenter import Sight
 from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
@@ -35,6 +35,8 @@ from .spec import InputError
 SIDE = 5
 """Side of a patch, in pixels of its level."""
 COMPONENTS = 16
+LINED = 24
+"""And of patches that have planes of lines beside their colours."""
 EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
 SEARCHED = 330
@@ -202,13 +204,14 @@ def solve(
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
     plan = schedule([one.size for one in exemplars], size, wrap, effort, windows or None)
     stacks = (
-        [pyramid.build(one.planes, len(plan)) for one in exemplars]
+        [lines.build(one.planes, len(plan)) for one in exemplars]
         if views is None
         else [[view.exemplar for view in views]]
     )
     kept = [period.kept(one.periods, size, wrap) for one in exemplars]
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
+    colours = exemplars[0].planes.shape[2]
     stage = None
     for level in plan:
         start = time.perf_counter()
@@ -230,18 +233,20 @@ def solve(
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
         for _ in stage.begin(firsts, carry=before is not None, cells=cells, rng=rng):
             if before is not None:
-                yield Step(level.index, len(plan), 0, rounds, done / total, partial(kernels.numpy, before.u))
+                yield Step(level.index, len(plan), 0, rounds, done / total, partial(_shown, kernels, before.u, colours))
         before = None  # its arrays are not needed any more
         for round in range(rounds):
             key += 100
             for share in stage.round(round, key):
                 fraction = (done + level.work * (round + share) / rounds) / total
                 rounds_done = round + (share == 1)
-                yield Step(level.index, len(plan), rounds_done, rounds, fraction, partial(kernels.numpy, stage.u))
+                yield Step(
+                    level.index, len(plan), rounds_done, rounds, fraction, partial(_shown, kernels, stage.u, colours)
+                )
         done += level.work
         seconds.append(time.perf_counter() - start)
     assert stage is not None
-    last = Step(0, len(plan), rounds, rounds, 1.0, partial(kernels.numpy, stage.u))
+    last = Step(0, len(plan), rounds, rounds, 1.0, partial(_shown, kernels, stage.u, colours))
     u, found = kernels.numpy(stage.u), []
     for rows in stage.pixels:
         found.append(jumps(u, rows))
@@ -286,7 +291,7 @@ def _described(
     size: of the result that is to be in step; origin: where the image begins, in pixels of the level: that of a window
     is not 0.
     """
-    basis = patches.basis(exemplar, side, COMPONENTS, rng)
+    basis = patches.basis(exemplar, side, LINED if level.index >= lines.FINEST else COMPONENTS, rng)
     own, shown = (
         period.phases(patches.count(of, side, around), those, level.index, basis.variance, first)
         for of, around, those, first in (
@@ -489,6 +494,11 @@ class _Stage:
                 self.us = us
                 self.u = us[0] if len(us) == 1 else sum(part.share * u for u, part in zip(us, self.parts, strict=True))
             yield
+
+
+def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
+    """An image's colours, without the planes of lines that may follow them."""
+    return kernels.numpy(u)[..., :colours]
 
 
 def whole_cells(C: Array, own: Array, cell: float, last: int) -> Array:

@@ -19,7 +19,7 @@ LAYERS = [
     {"maps", "files", "patches", "period", "pyramid", "slopes", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
-    {"features"},
+    {"features", "lines"},
     {"transport", "metrics"},
     {"gradient"},
     {

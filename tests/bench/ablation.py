@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from otsynth_core import graft, kernels, period, search, semidual, transport
+from otsynth_core import graft, kernels, known, lines, period, search, semidual, transport
 from otsynth_core.transport import EFFORTS
 from tests.bench import quality
 
@@ -52,11 +52,12 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no grace for neighbours' answers": [(transport, "GRACE", 0.0)],
     "no neighbours' answers beyond the next": [(search, "REACH", (1,))],
     "votes all alike": [(KERNELS, "weights", even_votes)],
-    "votes at the end weighed as before": [(transport, "FINAL", 1)],
+    "votes at the end weighed as before": [(known, "FINAL", 1)],
     "twins as the nearest are": [(graft, "CONTRAST", 0.0)],
     "no grafts": [(graft, "possible", lambda exemplar, image: False)],
     "started from noise": [(transport, "BLOCK", 1)],
     "started from larger pieces (12 px)": [(transport, "BLOCK", 12)],
+    "no planes of lines": [(lines, "FINEST", 99)],
     "no phases": [(period, "AMPLITUDE", 0.0)],
     "7 px patches, 24 components": [(transport, "SIDE", 7), (transport, "COMPONENTS", 24)],
     "draft": [(transport, "EFFORTS", {"normal": EFFORTS["draft"]})],

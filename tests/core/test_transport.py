@@ -262,6 +262,7 @@ def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
     assert [step.level for step in steps] == sorted((step.level for step in steps), reverse=True)
     assert {step.levels for step in steps} == {len(result.seconds)}
     assert steps[-1].preview().shape == exemplar.shape
+    assert {step.preview().shape[2] for step in steps} == {exemplar.shape[2]}
     assert steps[0].preview().shape[0] == exemplar.shape[0] >> (len(result.seconds) - 1)
     assert steps[-1].round == steps[-1].rounds
     assert {step.round for step in steps} >= set(range(1, steps[-1].rounds + 1))
