@@ -217,10 +217,11 @@ def solve(
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
+        components = LINED if views is None and level.index >= lines.FINEST else COMPONENTS
         parts, firsts, before = [], [], stage
         for n, one in enumerate(exemplars):
             e, origin = stacks[n].pop(), view.origin if view else (0, 0)
-            described = partial(_described, e, level, n, wrap, one.periods, size, origin, rng)
+            described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
             parts.append(_Part(kernels, level, n, e, described(SIDE), frames, one.share, view))
             if before is None:
@@ -283,6 +284,7 @@ def _described(
     periods: Periods,
     size: tuple[int, int],
     origin: tuple[int, int],
+    components: int,
     rng: np.random.Generator,
     side: int,
 ) -> _Likeness:
@@ -291,7 +293,7 @@ def _described(
     size: of the result that is to be in step; origin: where the image begins, in pixels of the level: that of a window
     is not 0.
     """
-    basis = patches.basis(exemplar, side, LINED if level.index >= lines.FINEST else COMPONENTS, rng)
+    basis = patches.basis(exemplar, side, components, rng)
     own, shown = (
         period.phases(patches.count(of, side, around), those, level.index, basis.variance, first)
         for of, around, those, first in (
