@@ -58,3 +58,20 @@ def test_a_line_of_another_hue_is_seen_though_it_is_as_bright() -> None:
     u[:, 32] += (0.2, -0.2, 0)
     level = lines.build(u, 3)[2]
     assert level[..., 3:].max() > 10 * np.median(level[..., 3:]) + 1e-3
+
+
+def test_what_is_gone_after_two_levels_is_told_to_all_that_follow() -> None:
+    u = drawn(0.5 + 0.1 * np.sin(2 * np.pi * np.mgrid[:256, :256][0] / 256), 0)
+    u[:, :128] += 0.3 * np.sin(2 * np.pi * np.arange(128) / 6)[:, None].astype(np.float32)
+    level = lines.build(u, 5)[4]
+    striped, plain = level[:, 1:6, 3:], level[:, 10:15, 3:]
+    assert np.ptp(level[:, 1:6, 0], 1).max() < 0.01  # nothing is left of the stripes themselves
+    assert striped.min() > plain.max() + 0.3 * level[..., 0].std()
+
+
+def test_a_faint_line_counts_beside_a_strong_one() -> None:
+    u = np.full((256, 256, 3), 0.5, np.float32)
+    u[:, 63:65] += 0.4
+    u[:, 191:193] += 0.1
+    strong, faint = (lines.build(u, 4)[3][:, columns, 3].max() for columns in (slice(16), slice(16, 32)))
+    assert 1.8 < strong / faint < 2.2  # as the root of four
