@@ -125,7 +125,7 @@ class CompiledKernels(NumpyKernels):
 def _loose(u: Array, d: Descriptor, rows: slice, loose: Array) -> Array:
     """x_i of those patches in some rows that are loose, bool (rows, fw), one after another: (n, k)."""
     i, k = np.nonzero(loose)
-    p = blocks(u, d, rows)[i, k].reshape(len(i), -1)
+    p = blocks(u, d, rows)[i, k].reshape(len(i), len(d.axes))
     return np.concatenate([p @ d.axes - d.offset, d.rows[rows][i], d.columns[k]], 1, dtype=np.float32)
 
 
