@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import pyramid
+from . import lines, pyramid
 
 MARGIN = 6
 """Pixels around the hole that are looked at, at every level: patches that touch it, and their neighbours."""
@@ -19,8 +19,10 @@ ENOUGH = 64
 """Fewest patches that a level must have to be taken from; the finest does with one."""
 MOST = 0.5 - 1e-6
 """Share of what lies under a pixel that is most of it, half and half included whatever it is rounded to."""
-STITCHED, FADING = 16, 0.9
-"""How many pixels deep the new is drawn to the old around it, and what share of the pull is left with each."""
+STITCHED, RIM = 16, 3
+"""How many pixels deep the new is drawn to the old around it, less and less; within so many of it they are compared."""
+SHARP = (1.0, 0.5, 0.25)
+"""How much of what is not smooth a pixel takes from its neighbours, the first, second and third deep."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +82,44 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
         if short < pyramid.COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
             break
         stack.append((e, source, coarse, known))
+    sources, knowns = [level[1] for level in stack], [level[3] for level in stack]
+    exemplars, images = _lined([level[0] for level in stack], [level[2] for level in stack], knowns, hole.within)
     made: list[View] = []
     inner = None
-    for e, source, image, known in stack:
+    for e, source, image, known in zip(exemplars, sources, images, knowns, strict=True):
         window = _window(~known, inner, side)
         made.append(_view(e, whole(source, side), image, known, window, side, hole.within))
         inner = window
     return made
 
 
-def halved(u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The next level of a picture (H, W, C) of which some pixels are known, and which of that are."""
+def _lined(
+    exemplars: list[np.ndarray], images: list[np.ndarray], knowns: list[np.ndarray], within: bool
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The levels with planes of lines behind the colours of coarse ones; as in the exemplar, and smooth in the hole."""
+    if len(exemplars) <= lines.FINEST:
+        return exemplars, images
+
+    def halving(u: np.ndarray, level: int) -> np.ndarray:
+        return filled(halved(u, knowns[level])[0], knowns[level + 1])
+
+    along = lines.axis(exemplars)
+    shown = lines.planes(images, along, halving)
+    own = shown if within else lines.planes(exemplars, along, lambda u, level: pyramid.downsample(u))
+    weights = lines.weights(exemplars, own)
+    fine = lines.FINEST
+    images = images[:fine] + lines.joined(images, shown, weights)
+    return images if within else exemplars[:fine] + lines.joined(exemplars, own, weights), images
+
+
+def halved(u: np.ndarray, known: np.ndarray, most: float = MOST) -> tuple[np.ndarray, np.ndarray]:
+    """The next level of a picture (H, W, C) of which some pixels are known, and which of that are.
+
+    most: a pixel is if more than this share of what lies under it is known.
+    """
     share = pyramid.downsample(known[..., None].astype(np.float32))
     coarse = pyramid.downsample(np.where(known[..., None], u, 0).astype(np.float32))
-    return coarse / np.maximum(share, 1e-6), share[..., 0] > MOST
+    return coarse / np.maximum(share, 1e-6), share[..., 0] > most
 
 
 def whole(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -103,12 +129,12 @@ def whole(pixels: np.ndarray, side: int) -> np.ndarray:
     return pixels
 
 
-def filled(u: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """A picture whose unknown pixels are smooth between the known ones: pulled from coarser levels."""
+def filled(u: np.ndarray, known: np.ndarray, most: float = MOST) -> np.ndarray:
+    """A picture whose unknown pixels are smooth between the known ones: pulled from coarser levels, see `halved`."""
     if known.all() or min(known.shape) < 2:
         mean = u[known].mean(0) if known.any() else np.zeros(u.shape[2], u.dtype)
         return np.where(known[..., None], u, mean)
-    coarse = filled(*halved(u, known))
+    coarse = filled(*halved(u, known, most), most)
     for axis in (0, 1):
         at = ((np.arange(u.shape[axis]) - 0.5) / 2).clip(0, coarse.shape[axis] - 1)
         i = np.minimum(at.astype(int), max(0, coarse.shape[axis] - 2))
@@ -121,19 +147,22 @@ def filled(u: np.ndarray, known: np.ndarray) -> np.ndarray:
 def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The new picture under a mask, moved so that it meets the old one around it; both (H, W, C).
 
-    By as much as the new is off the old outside, spread inwards: neighbours then differ as they do in the exemplar, and
-    no step remains to be seen.
+    By as much as the new is off the old along the mask's rim, so that neighbours there differ as they do in the
+    exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks.
     """
-    off, reached, pull = np.where(mask[..., None], 0, old - new), ~mask, 1.0
-    for _ in range(STITCHED):
-        p = np.pad(np.concatenate([off, reached[..., None]], 2), [(1, 1), (1, 1), (0, 0)])
+    near = depth(~mask, RIM)
+    rim = (near > 0) & (near < RIM)
+    off = filled(np.where(rim[..., None], old - new, 0), rim, most=0)
+    reached = ~mask
+    for share in SHARP:
+        p = np.pad(np.concatenate([off * reached[..., None], reached[..., None]], 2), [(1, 1), (1, 1), (0, 0)])
         sums = p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:]
         here = ~reached & (sums[..., -1] > 0)
-        off[here] = pull * sums[here, :-1] / sums[here, -1:]
+        off[here] += share * (sums[here, :-1] / sums[here, -1:] - off[here])
         reached |= here
-        pull = FADING
-    least, most = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
-    return np.where(mask[..., None], (new + off).clip(least, most), old)
+    off *= 1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED
+    low, high = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
+    return np.where(mask[..., None], (new + off).clip(low, high), old)
 
 
 def nearest(allowed: np.ndarray) -> np.ndarray:

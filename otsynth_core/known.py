@@ -14,10 +14,13 @@ from . import holes
 from .holes import View
 from .kernels import Array, Kernels
 
-FINAL, HEALED = 5, 2
-"""Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole
-less so, for there the weights hold trust as well."""
-TRUST, DEEP = 2, 6
+FINAL, HEALED = 5, 0.5
+"""Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole,
+where they tell good from bad much more, they are told less apart: pieces go over into one another."""
+TOLERANCE = 0.1
+"""Of votes in a hole, see `Nothing`. It is small: a mean of what fits badly is no structure, and the next round would
+look for what is like it."""
+TRUST, DEEP = 1.5, 6
 """How much more a vote counts for every pixel that its patch lies nearer to what is known; so many pixels at most."""
 NOISE = 1.0
 """Deviations of the exemplar, of the noise over what is smooth in the hole at first: another seed, another result."""
@@ -28,9 +31,13 @@ LEAST = 1e-30
 
 
 class Nothing:
-    """An image that is made anew: every patch is to be found, among all of the exemplar's."""
+    """An image that is made anew: every patch is to be found, among all of the exemplar's.
+
+    tolerance: the cost, in mean costs, with which a vote counts 1/e; wary: of votes where all pairs are compared, too.
+    """
 
     share, barred = 1.0, 0.0
+    tolerance, wary = 1.0, False
     origin = 0, 0
     free: Array = None
 
@@ -80,6 +87,8 @@ class Known(Nothing):
     share: of patches that are to be found; free: 1 for these; barred: potential that keeps what may not be taken from
     being taken.
     """
+
+    tolerance, wary = TOLERANCE, True
 
     def __init__(self, kernels: Kernels, view: View) -> None:
         array, free = kernels.array, ~view.pinned

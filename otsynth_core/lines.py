@@ -9,7 +9,7 @@ Optimization* (2015), but without edges that would have to be decided on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,37 +19,56 @@ FINEST = 2
 """Of the levels that have these planes: finer ones show their lines themselves."""
 WEIGHT = 0.5
 """Variance of both planes together, as a share of that of a level's colours."""
-FAINT = 0.01
+FAINT = 0.02
 """Lines whose own variance is this share of the colours' have half of that weight: a slope's banding is no line."""
 TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
+
+
+Halving = Callable[[np.ndarray, int], np.ndarray]
+"""Brings planes (h, w, 2) of a level, by its index, to the next one."""
 
 
 def build(u: np.ndarray, levels: int) -> list[np.ndarray]:
     """The levels of u (H, W, C), fine first, as `pyramid.build`; from `FINEST` on (h, w, C + 2)."""
     stack = pyramid.build(u, levels)
-    if levels <= FINEST:
-        return stack
-    return stack[:FINEST] + [np.concatenate(pair, 2) for pair in zip(stack[FINEST:], planes(stack), strict=True)]
+    if levels > FINEST:
+        own = planes(stack, axis(stack), lambda lines, level: pyramid.downsample(lines))
+        stack[FINEST:] = joined(stack, own, weights(stack, own))
+    return stack
 
 
-def planes(stack: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """float32 (h, w, 2) for each level of a picture from `FINEST` on, one at least: of what is bright, what is dark."""
-    details = [level - smooth(level) for level in stack[FINEST - 1 : -1]]
-    along, lines = axis(details), np.zeros((*stack[FINEST - 1].shape[:2], 2), np.float32)
-    for detail, colours in zip(details, stack[FINEST:], strict=True):
-        signed = detail @ along
-        lines = pyramid.downsample(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2))
-        shown = np.sqrt(lines)
-        own, among, as_shown = (one.var((0, 1), np.float64).sum() for one in (lines, colours, shown))
-        share = WEIGHT * own / (own + FAINT * among) if own else 0
-        yield shown * np.float32(np.sqrt(share * among / as_shown) if own else 0)
-
-
-def axis(details: list[np.ndarray]) -> np.ndarray:
+def axis(stack: list[np.ndarray]) -> np.ndarray:
     """float32 (C,): the direction in which pixels of details (h, w, C) vary most, all levels alike; not downwards."""
+    details = [level - smooth(level) for level in stack[FINEST - 1 : -1]]
     C = sum(np.tensordot(one, one, ((0, 1), (0, 1))) / one[..., 0].size for one in details)
     along = np.linalg.eigh(C)[1][:, -1]
     return (along if along.sum() >= 0 else -along).astype(np.float32)
+
+
+def planes(stack: list[np.ndarray], along: np.ndarray, halving: Halving) -> list[np.ndarray]:
+    """float32 (h, w, 2) for each level of a picture from `FINEST` on: of what is bright, what is dark along an axis."""
+    lines, made = np.zeros((), np.float32), []
+    for level, finer in enumerate(stack[FINEST - 1 : -1], FINEST - 1):
+        signed = (finer - smooth(finer)) @ along
+        lines = halving(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2), level)
+        made.append(np.sqrt(lines))
+    return made
+
+
+def weights(stack: list[np.ndarray], own: list[np.ndarray]) -> list[float]:
+    """For each level from `FINEST` on, what its planes are multiplied by, to be compared beside its colours."""
+    found = []
+    for colours, shown in zip(stack[FINEST:], own, strict=True):
+        among, lines, as_shown = (one.var((0, 1), np.float64).sum() for one in (colours, shown**2, shown))
+        share = WEIGHT * lines / (lines + FAINT * among) if lines else 0
+        found.append(float(np.sqrt(share * among / as_shown)) if lines else 0.0)
+    return found
+
+
+def joined(stack: list[np.ndarray], lines: list[np.ndarray], weights: list[float]) -> list[np.ndarray]:
+    """float32 (h, w, C + 2): a picture's levels from `FINEST` on, their planes of lines behind their colours."""
+    each = zip(stack[FINEST:], lines, weights, strict=True)
+    return [np.concatenate([colours, np.float32(weight) * shown], 2) for colours, shown, weight in each]
 
 
 def smooth(u: np.ndarray) -> np.ndarray:

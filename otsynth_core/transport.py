@@ -217,7 +217,7 @@ def solve(
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
-        components = LINED if views is None and level.index >= lines.FINEST else COMPONENTS
+        components = LINED if level.index >= lines.FINEST else COMPONENTS
         parts, firsts, before = [], [], stage
         for n, one in enumerate(exemplars):
             e, origin = stacks[n].pop(), view.origin if view else (0, 0)
@@ -376,6 +376,11 @@ class _Part:
         for rows in bands(slice(0, len(X)), PORTION // X.shape[1]):
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
             yield rows.stop / len(X)
+        if self.known.wary:
+            for work in (self._priced(u), self._weighed()):
+                for _ in work:
+                    yield 1.0
+            self.cost = None  # the image will be another
 
     def graft(self, u: Array, colour: int) -> Generator[float, None, None]:
         """Squares that are verbatim give way to their twins."""
@@ -388,12 +393,9 @@ class _Part:
         """The use of groups is balanced, and every patch takes the best of what is offered."""
         kernels, free, ticks = self.kernels, self.known.free, 0
         every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions)
-        if self.cost is None:
-            self.cost = kernels.empty(self.level.field, self.weight)
-            for rows in self.portions:
-                self.cost[rows] = kernels.distances(u, self.d, self.Y, self.C, rows, free)
-                self.known.hold(self.C, self.cost, rows)
-                yield (ticks := ticks + 1) / every
+        for _ in self._priced(u) if self.cost is None else ():
+            yield (ticks := ticks + 1) / every
+        assert self.cost is not None
         used, roots = [0 * group.fair for group in self.groups], 0.0
         for rows in self.portions:
             C = self._counted(rows)
@@ -412,10 +414,24 @@ class _Part:
                 self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
-        mean = kernels.mean(self.cost) / self.known.share
-        for rows in self.portions:
-            self.weight[rows] = self.known.trusted(kernels.weights(self.cost[rows], mean), rows)
+        for _ in self._weighed():
             yield (ticks := ticks + 1) / every
+
+    def _priced(self, u: Array) -> Generator[None, None, None]:
+        """Finds what each patch's answer costs; yields after each portion."""
+        self.cost = self.kernels.empty(self.level.field, self.weight)
+        for rows in self.portions:
+            self.cost[rows] = self.kernels.distances(u, self.d, self.Y, self.C, rows, self.known.free)
+            self.known.hold(self.C, self.cost, rows)
+            yield
+
+    def _weighed(self) -> Generator[None, None, None]:
+        """Weighs the votes by what they cost; yields after each portion."""
+        assert self.cost is not None
+        mean = self.known.tolerance * self.kernels.mean(self.cost) / self.known.share
+        for rows in self.portions:
+            self.weight[rows] = self.known.trusted(self.kernels.weights(self.cost[rows], mean), rows)
+            yield
 
     def _counted(self, rows: slice) -> Array:
         """The field of those patches in some rows whose distribution is to be the exemplar's."""

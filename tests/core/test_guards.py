@@ -37,9 +37,9 @@ def missed(image: np.ndarray, exemplar: np.ndarray) -> set[str]:
     return {name for name, holds in held.items() if not holds}
 
 
-KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}, "slope": {"distance", "sharpness"}}
+KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}, "slope": {"sharpness"}}
 """Bars that do not hold yet: of less than 64 px; nearly flat, where what stands in the middle is in more patches than
-what stands at the border; and with a gradient as large as the exemplar (six seeds have 1.60 to 1.72 floors)."""
+what stands at the border; and with a gradient as large as the exemplar."""
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -51,7 +51,6 @@ def test_the_bars_hold(photo: np.ndarray, name: str, device: str) -> None:
     size = None if name == "bricks" else (2 * width, 2 * height)
     image = otsynth_core.tile(exemplar, size=size, device=device).image
     assert missed(image, exemplar) <= KNOWN.get(name, set()), metrics.measure(image, exemplar)
-    assert metrics.distance(image, exemplar) <= 1.85 * metrics.floor(exemplar)
     if name == "small photo":  # nearer at least than the photograph from which it is
         around = photo[: 2 * height, : 2 * width]
         assert metrics.distance(image, exemplar) < 0.8 * metrics.distance(around, exemplar)

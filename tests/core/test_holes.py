@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otsynth_core import holes
+from otsynth_core import holes, lines
 from otsynth_core.holes import Hole
 
 SIDE = 5
@@ -121,6 +121,34 @@ def test_stitched_meets_what_is_around_and_keeps_its_detail() -> None:
     np.testing.assert_allclose(off[10, 10:50], 0, atol=1e-6)
     assert 0 < off[14, 30, 0] < off[20, 30, 0] < 0.5
     np.testing.assert_allclose(off[30, 30], 0.5, atol=1e-6)
+
+
+def test_grain_is_not_drawn_into_streaks() -> None:
+    old = np.random.default_rng(0).random((60, 60, 1)).astype(np.float32)
+    mask = np.zeros((60, 60), bool)
+    mask[10:50, 10:50] = True
+    rough = np.diff(holes.stitched(np.full_like(old, 0.5), old, mask)[:, 15:45, 0]).std(1)
+    assert rough[10] > 0.7 * rough[5]  # as around it
+    assert rough[14:26].max() < 0.05 * rough[5]
+
+
+def test_coarse_levels_have_lines_of_what_is_known_alone(disc: np.ndarray) -> None:
+    picture = np.full((96, 128, 1), 0.5, np.float32)
+    picture[:, 20::24] = 0.9  # one pixel wide
+    built = lines.build(picture, 3)
+    levels = viewed(picture, disc)
+    assert [view.exemplar.shape[2] for view in levels] == [view.image.shape[2] for view in levels] == [1, 1, 3]
+    far = np.s_[:, :10]  # of the hole, which lies in columns 13 to 22
+    np.testing.assert_allclose(levels[2].exemplar[far], built[2][far], rtol=0.2, atol=0.01)
+    other = viewed(picture, disc, within=False)[2]
+    np.testing.assert_array_equal(other.exemplar, built[2])
+    top, left = other.origin
+    shown = other.image[~other.mask]
+    whole = built[2][top : top + len(other.mask), left : left + other.mask.shape[1]][~other.mask]
+    assert np.abs(shown - whole)[:, 1:].mean() < 0.1 * whole[:, 1:].max()
+    smooth = other.image[other.mask][:, 1]
+    assert np.ptp(smooth) < 0.7 * np.ptp(built[2][..., 1])
+    assert smooth.mean() > 0.8 * built[2][..., 1].mean()  # the hole does not count as ground without lines
 
 
 def test_depth_counts_from_outside() -> None:

@@ -53,7 +53,7 @@ def test_every_map_shows_what_stands_at_the_coordinates(
 ) -> None:
     y, x = made.images["y"], made.images["x"]
     whole = (abs(y - np.rint(y)) < 1e-3) & (abs(x - np.rint(x)) < 1e-3)
-    assert whole.mean() > 0.25  # elsewhere pieces are mixed
+    assert whole.mean() > 0.3  # elsewhere pieces are mixed
     i, k = np.rint(y[whole]).astype(int), np.rint(x[whole]).astype(int)
     for name in ("color", "normal", "id"):
         off = np.abs(made.images[name][whole].astype(int) - material[name][i, k])
