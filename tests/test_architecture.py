@@ -16,10 +16,10 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "pyramid", "slopes", "holes", "boxes"},
+    {"maps", "files", "patches", "period", "pyramid", "slopes", "lines", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
-    {"features", "lines"},
+    {"features"},
     {"transport", "metrics"},
     {"gradient"},
     {
