@@ -19,8 +19,8 @@ ENOUGH = 64
 """Fewest patches that a level must have to be taken from; the finest does with one."""
 MOST = 0.5 - 1e-6
 """Share of what lies under a pixel that is most of it, half and half included whatever it is rounded to."""
-STITCHED, RIM = 16, 3
-"""How many pixels deep the new is drawn to the old around it, less and less; within so many of it they are compared."""
+STITCHED, RIM = 16, 2
+"""How many pixels deep the new is drawn to the old around it, less and less; so many around it they are compared in."""
 SHARP = (1.0, 0.5, 0.25)
 """How much of what is not smooth a pixel takes from its neighbours, the first, second and third deep."""
 
@@ -115,7 +115,7 @@ def _lined(
 def halved(u: np.ndarray, known: np.ndarray, most: float = MOST) -> tuple[np.ndarray, np.ndarray]:
     """The next level of a picture (H, W, C) of which some pixels are known, and which of that are.
 
-    most: a pixel is if more than this share of what lies under it is known.
+    most: the share of what lies under a pixel of which more has to be known.
     """
     share = pyramid.downsample(known[..., None].astype(np.float32))
     coarse = pyramid.downsample(np.where(known[..., None], u, 0).astype(np.float32))
@@ -150,8 +150,8 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     By as much as the new is off the old along the mask's rim, so that neighbours there differ as they do in the
     exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks.
     """
-    near = depth(~mask, RIM)
-    rim = (near > 0) & (near < RIM)
+    near = depth(~mask, RIM + 1)
+    rim = (near > 0) & (near <= RIM)
     off = filled(np.where(rim[..., None], old - new, 0), rim, most=0)
     reached = ~mask
     for share in SHARP:
