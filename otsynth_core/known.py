@@ -14,9 +14,9 @@ from . import holes
 from .holes import View
 from .kernels import Array, Kernels
 
-FINAL, HEALED = 5, 0.5
+FINAL = 5
 """Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole,
-where they tell good from bad much more, they are told less apart: pieces go over into one another."""
+where they tell good from bad much more, they are left as they are."""
 TOLERANCE = 0.1
 """Of votes in a hole, see `Nothing`. It is small: a mean of what fits badly is no structure, and the next round would
 look for what is like it."""
@@ -26,7 +26,7 @@ NOISE = 1.0
 """Deviations of the exemplar, of the noise over what is smooth in the hole at first: another seed, another result."""
 NEVER = -1e30
 """Potential of a patch that must not be taken."""
-LEAST = 1e-30
+LEAST = 1e-20
 """Weight of the votes of what is known, where others have one."""
 
 
@@ -138,4 +138,4 @@ class Known(Nothing):
         return self._image[rows] + self._hole[rows] * (u - self._image[rows])
 
     def final(self, weight: Array, rows: slice) -> Array:
-        return (weight**HEALED * self.free[rows]).clip(LEAST)
+        return (weight * self.free[rows]).clip(LEAST)

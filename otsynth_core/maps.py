@@ -122,11 +122,16 @@ class Map:
         return color if self.opaque else np.concatenate([color * alpha, alpha], 2)
 
     def rendered(self) -> np.ndarray:
-        """The planes to be averaged: as `compared`, all of them, and the colour that stands under alpha 0 as well."""
+        """The planes to be averaged: as `compared`, all of them, and the colour that stands under alpha 0 as well.
+
+        Of linear colour the cube root, which is how light it looks (CIE 1976): what is bright would outshine the rest.
+        """
         pixels = self.pixels
         if self.role == "normal":
             return np.concatenate([self._vectors(pixels), pixels[..., 3:]], 2)
         color, alpha = self._split(pixels)
+        if self._lit:
+            color = np.cbrt(color)
         return color if self.opaque else np.concatenate([color * alpha, alpha, color], 2)
 
     def covered(self, planes: np.ndarray) -> np.ndarray:
@@ -146,6 +151,9 @@ class Map:
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
             color = np.where(alpha > FAINT, premultiplied / np.maximum(alpha, FAINT), straight)
             pixels = np.concatenate([color, alpha], 2)
+        if self._lit:
+            shown = self.channels - self.has_alpha
+            pixels = np.concatenate([pixels[..., :shown] ** 3, pixels[..., shown:]], 2)
         return self.stored(pixels)
 
     def stored(self, pixels: np.ndarray) -> np.ndarray:
@@ -201,6 +209,10 @@ class Map:
         """Whether three channels of colour tell no more than one."""
         color, _ = self._split(self.image.reshape(*self.size, -1))
         return color.shape[2] == 3 and bool((color == color[..., :1]).all())
+
+    @property
+    def _lit(self) -> bool:
+        return self.linear and self.role in ("color", "emission")
 
     @cached_property
     def _brightness(self) -> float:

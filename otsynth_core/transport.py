@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import graft, lines, patches, period, pyramid, search, semidual
+from . import graft, joints, lines, patches, period, pyramid, search, semidual
 from .barycenter import Sight
 from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
@@ -56,6 +56,8 @@ APART = 50
 """How far apart the keys are by which two exemplars' random tries are hashed."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
+BEYOND = 1e-6
+"""How much votes count of patches that are taken to go on beyond an edge: within it, nothing."""
 PORTION = 2**19
 """Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
 
@@ -116,7 +118,7 @@ class Exemplar:
 class Solution:
     """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
 
-    exemplar, size: (height, width) of the exemplar and of the result.
+    exemplar, size: (height, width) of the exemplar and of the result; fine: how many times as fine it was made after.
     """
 
     field: Array
@@ -125,6 +127,7 @@ class Solution:
     size: tuple[int, int]
     seconds: tuple[float, ...]
     last: Step
+    fine: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -584,11 +587,39 @@ def carried(
             C[axis, rows] = moved.clip(0, ends[axis] - 1)
         weight[rows] = solution.weight[i[rows]][:, k]
         yield rows.stop / field[0]
-    return Solution(C, weight, exemplar, size, solution.seconds, solution.last)
+    fine = solution.fine * max(n / was for n, was in zip(size, solution.size, strict=True))
+    return Solution(C, weight, exemplar, size, solution.seconds, solution.last, fine)
 
 
 def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
-    """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows."""
+    """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows.
+
+    Their `joints` are blended. Beyond an edge that does not wrap, pieces are taken to go on.
+    """
+    scale, r = solution.fine, joints.reach(solution.fine)
+    more = r + SIDE - 1
+    e = joints.prepared(kernels, planes, scale, more)
+    least, most = planes.min((0, 1)), planes.max((0, 1))
+    (height, width), field = solution.size, solution.field.shape[1:]
+    for rows in bands(slice(0, height), max(PORTION // width, 4 * r)):
+        C, weight = solution.field, solution.weight
+        for axis, (start, stop) in enumerate(((rows.start - more, rows.stop + r), (-more, width + r))):
+            n, line = field[axis], (-1, 1) if axis == 0 else (1, -1)
+            places = np.arange(start, stop)
+            places = places % n if n == solution.size[axis] else places
+            on = places - places.clip(0, n - 1)  # how far beyond an edge that does not wrap
+            at = kernels.array(places - on)
+            C, weight = (C[:, at], weight[at]) if axis == 0 else (C[:, :, at], weight[:, at])
+            C[axis] += kernels.array((more + on).astype(np.int32).reshape(line))
+            if on.any():
+                weight = weight * kernels.array(np.where(on, BEYOND, 1).astype(np.float32).reshape(line))
+        size = C.shape[1] + SIDE - 1, C.shape[2] + SIDE - 1
+        votes = kernels.vote(e, C, weight, SIDE, size, slice(SIDE - 1, C.shape[1]))[:, SIDE - 1 : 1 - SIDE]
+        yield kernels.numpy(joints.blended(votes, scale)).clip(least, most)
+
+
+def voted(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
+    """The same with joints as they are: each portion of rows is what the patches vote for."""
     e = kernels.array(planes)
     for rows in bands(slice(0, solution.size[0]), PORTION // solution.size[1]):
         yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
@@ -603,7 +634,7 @@ def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator
     winner = np.zeros(solution.size, np.int32)
     number = int(labels.max()) + 1
     for first in range(0, number, ELECTED):
-        shares, row = render(kernels, solution, (labels[..., None] == first + np.arange(ELECTED)).astype(np.float32)), 0
+        shares, row = voted(kernels, solution, (labels[..., None] == first + np.arange(ELECTED)).astype(np.float32)), 0
         for share in shares:
             rows = slice(row, row := row + len(share))
             best = share.argmax(2)

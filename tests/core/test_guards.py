@@ -37,13 +37,13 @@ def missed(image: np.ndarray, exemplar: np.ndarray) -> set[str]:
     return {name for name, holds in held.items() if not holds}
 
 
-KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}, "slope": {"sharpness"}}
+KNOWN = {"small photo": {"distance"}, "stars": {"sharpness"}}
 """Bars that do not hold yet: of less than 64 px; nearly flat, where what stands in the middle is in more patches than
-what stands at the border; and with a gradient as large as the exemplar."""
+what stands at the border."""
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["photo", "oblong photo", "bricks", *KNOWN])
+@pytest.mark.parametrize("name", ["photo", "oblong photo", "bricks", "slope", *KNOWN])
 def test_the_bars_hold(photo: np.ndarray, name: str, device: str) -> None:
     photos = {"photo": photo[:128, :128], "oblong photo": photo[:90], "small photo": photo[:48, :56]}
     exemplar = {**photos, "stars": stars(), "bricks": bricks(), "slope": slope()}[name]
