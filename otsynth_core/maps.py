@@ -25,8 +25,8 @@ BRIGHT = 1e12
 """Largest value that is computed with: squares of it and their sums are far from overflow."""
 LIGHT = 0.001
 """Least weight but none."""
-FAINT = 1 / 512
-"""Alpha up to which colour is taken from what stands under it."""
+FAINT = 1 / 16
+"""Alpha below which colour is rather taken from what stands under it: a quotient of little is noise."""
 IDS = 256
 """Most different values of a map of ids."""
 NOT_UNIT = 0.1
@@ -149,7 +149,7 @@ class Map:
         else:
             c = self.channels - 1
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
-            color = np.where(alpha > FAINT, premultiplied / np.maximum(alpha, FAINT), straight)
+            color = (alpha * premultiplied + FAINT**2 * straight) / (alpha**2 + FAINT**2)
             pixels = np.concatenate([color, alpha], 2)
         if self._lit:
             shown = self.channels - self.has_alpha

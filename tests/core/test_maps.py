@@ -291,6 +291,20 @@ def test_associated_colour_is_not_multiplied_again(material: dict[str, np.ndarra
     np.testing.assert_allclose(made[..., 3], made[..., 0] / 4, rtol=1e-4)
 
 
+def test_colour_where_alpha_is_next_to_nothing_is_what_stands_under_it() -> None:
+    """Filters overshoot by a hundredth where alpha ends; a quotient of two such is any colour."""
+    image = np.zeros((8, 8, 4), np.uint8)
+    image[:, :4] = (200, 160, 120, 255)
+    one = Map(image)
+    np.testing.assert_array_equal(one.restored(one.rendered()), image)
+    rung = one.rendered()
+    rung[:, 4:, :3] += 0.012
+    rung[:, 4:, 3] += 0.01
+    assert one.restored(rung)[:, 4:, :3].max() < 16
+    half = (one.rendered() + one.rendered()[:, ::-1]) / 2  # alpha 1 / 2 everywhere, of the one colour
+    assert np.abs(one.restored(half)[..., :3].astype(int) - (200, 160, 120)).max() <= 2
+
+
 def test_linear_colour_of_any_range_stays_so() -> None:
     image = (np.exp(8 * blobs(40, 40, 3)) - 0.9).astype(np.float32)
     result = otsynth_core.tile(Map(image, linear=True), device="numpy").image
