@@ -601,7 +601,7 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
     e = joints.prepared(kernels, planes, scale, more)
     least, most = planes.min((0, 1)), planes.max((0, 1))
     (height, width), field = solution.size, solution.field.shape[1:]
-    for rows in bands(slice(0, height), max(PORTION // width, 4 * r)):
+    for rows in bands(slice(0, height), max(PORTION // (width * planes.shape[2]), 8 * r)):
         C, weight = solution.field, solution.weight
         for axis, (start, stop) in enumerate(((rows.start - more, rows.stop + r), (-more, width + r))):
             n, line = field[axis], (-1, 1) if axis == 0 else (1, -1)
