@@ -105,3 +105,14 @@ def test_every_provider_blends_alike(provider: kernels.Kernels) -> None:
     C = rng.integers(0, 56, (2, 16, 12)).repeat(2, 1)[:, :16]
     u, v = (rendered(compute, solution(compute, C, e, (16, 16)), e) for compute in (provider, kernels.load("numpy")))
     np.testing.assert_allclose(u, v, atol=1e-5)
+
+
+@pytest.mark.parametrize("field", [(40, 32), (40, 36), (44, 36)])
+def test_what_goes_on_beyond_an_edge_has_no_vote_within(
+    field: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, rng, e, r = kernels.load("numpy"), np.random.default_rng(0), blobs(60, 60, 3), joints.reach(1)
+    monkeypatch.setattr(joints, "blended", lambda votes, scale: votes[r:-r, r:-r, :3])
+    one = solution(compute, rng.integers(0, 56, (2, *field)), e, (44, 36))
+    cut = np.concatenate(list(transport.voted(compute, one, e)))
+    np.testing.assert_allclose(rendered(compute, one, e), cut, atol=1e-4)
