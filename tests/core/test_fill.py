@@ -462,7 +462,7 @@ def test_healing_keeps_the_picture_but_for_a_band(photo: np.ndarray, band: int |
     more = [otsynth_core.tile(image, method="heal", band=band, device="cpu", seed=seed).image for seed in (1, 2)]
     for axis in (0, 1):  # one column of grain alone may differ from the next by more than most do
         seams = [metrics.seam(made / 255, axis) for made in (result.image, *more)]
-        assert np.mean(seams) <= 1.05 < metrics.seam(photo, axis)
+        assert np.mean(seams) <= 0.95 < 1.05 < metrics.seam(photo, axis)
 
 
 def test_healing_what_does_not_fit_is_warned_of() -> None:
