@@ -30,8 +30,12 @@ CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
 CLASSED = 4
 """Leading principal components by which patches are classed, in four ranges each."""
-PACES = (1.1, 3.0)
-"""How fast the potentials of cells and those of classes rise, in costs of a typical patch a round."""
+RANKS = 16
+"""Ranks of busyness, as many patches in each."""
+RANKED = 2**16
+"""About how many patches the bounds of the ranks are taken from, at most."""
+PACES = (1.1, 3.0, 3.0)
+"""How fast the potentials of cells, classes and ranks rise, in costs of a typical patch a round."""
 
 
 def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float) -> Array:
@@ -70,12 +74,14 @@ class Groups:
         return potentials + self.pace * scale * (1 - used / used.sum() / fair).clip(-2, 1)
 
 
-def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, Groups]:
-    """By where patches stand, in cells of `CELL` x `CELL` positions, and by what they show, in classes.
+def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, Groups, Groups]:
+    """By where patches stand, in cells of `CELL` x `CELL` positions, by what they show, in classes, and by how busy.
 
     Cells keep every place in use, but a cell that holds something rare is served by whatever stands around it: classes
     keep kinds in use. deviations: of the principal components; a class is a range of each of the first `CLASSED`,
-    parted at -1, 0 and 1 deviation.
+    parted at -1, 0 and 1 deviation. Ranks are by the energy beyond the first component: votes are means, so what is
+    smooth is always near, and would win everywhere by a little. A rank means the same at every level: its potential, in
+    costs of a typical patch as a level begins, is carried up.
     """
     shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
@@ -84,9 +90,16 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
     for k, deviation in enumerate(deviations[:CLASSED].tolist()):
         y = Y[..., k]
         classes = 4 * classes + (y > -deviation) + (y > 0) + (y > deviation)
+    busy = (Y[..., 1:] ** 2).sum(2)
+    stride = math.ceil(math.sqrt(math.prod(shape) / RANKED))
+    bounds = np.quantile(kernels.numpy(busy[::stride, ::stride]), np.arange(1, RANKS) / RANKS)
+    ranks = kernels.array(np.zeros(shape, np.int32))
+    for bound in bounds.tolist():
+        ranks = ranks + (busy > bound)
 
     def group(of: Array, number: int, pace: float) -> Groups:
         return Groups(of, kernels.counts(of, number) / math.prod(shape), pace)
 
-    cell_count = int(down[-1] + 1) * int(across[-1] + 1)
-    return group(cells, cell_count, PACES[0]), group(classes, 4 ** len(deviations[:CLASSED]), PACES[1])
+    numbers = int(down[-1] + 1) * int(across[-1] + 1), 4 ** len(deviations[:CLASSED]), RANKS
+    of_cells, of_classes, of_ranks = map(group, (cells, classes, ranks), numbers, PACES)
+    return of_cells, of_classes, of_ranks

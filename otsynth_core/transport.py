@@ -54,6 +54,8 @@ HELD = 0.8
 on one another is decided by then; what is fine in unlike pictures never agrees, and would blur them."""
 APART = 50
 """How far apart the keys are by which two exemplars' random tries are hashed."""
+TINY = 1e-30
+"""Cost above zero: of an exemplar that is flat there is no other."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
 BEYOND = 1e-6
@@ -232,6 +234,8 @@ def solve(
             else:  # a finer window lies within the coarser one
                 top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
                 firsts.append(before.parts[n].C[:, top:, left:])
+                if not before.level.ascents:
+                    parts[n].potentials[-1:] = before.parts[n].potentials[-1:]
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
@@ -311,9 +315,10 @@ class _Part:
     """What changes of one exemplar while a level is worked on, and what is done in a round.
 
     C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of groups of them
-    on top. share: how much of each pixel, (H, W, 1), or of all is made like this exemplar; among: (fh, fw), 1 for the
-    patches whose distribution is to be the exemplar's, None for all. known: what of the image is known; groups are left
-    alone then, for a hole that is small beside what is known need not hold all of it.
+    on top, in costs of a typical patch as the level begins. share: how much of each pixel, (H, W, 1), or of all is made
+    like this exemplar; among: (fh, fw), 1 for the patches whose distribution is to be the exemplar's, None for all.
+    known: what of the image is known; groups are left alone then, for a hole that is small beside what is known need
+    not hold all of it.
     """
 
     def __init__(
@@ -336,8 +341,10 @@ class _Part:
         self.known = Nothing() if view is None else Known(kernels, view)
         self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
         self.psi = kernels.array(np.zeros(self.positions, np.float32))
-        self.groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
+        groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
+        self.groups = groups[:2] if level.ascents else groups  # psi is exact there: what is smooth gains nothing
         self.potentials = [0 * group.fair for group in self.groups]
+        self.typical: Any = None
         self.cost: Array | None = None
         self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
         self.C: Array = None
@@ -406,9 +413,11 @@ class _Part:
             roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
             yield (ticks := ticks + 1) / every
         scale, bias = (roots / len(self.cost)) ** 2, self.psi + self.known.barred
+        if self.typical is None:
+            self.typical = scale + TINY
         for n, group in enumerate(self.groups):
-            self.potentials[n] = group.balanced(self.potentials[n], used[n], scale)
-            bias = bias + self.potentials[n][group.of]
+            self.potentials[n] = group.balanced(self.potentials[n], used[n], scale / self.typical)
+            bias = bias + self.typical * self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost) / self.known.share
         for offers in search.sweeps(max(self.positions), grace, key):
             C = kernels.empty(self.C.shape, self.C)

@@ -43,9 +43,10 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no potentials at coarse levels (psi = 0)": [
         (semidual, "ascended", lambda kernels, X, Y, psi, variance: psi),
     ],
-    "no potentials at fine levels": [(semidual, "PACES", (0.0, 0.0))],
-    "none of classes": [(semidual, "PACES", (semidual.PACES[0], 0.0))],
-    "none of cells": [(semidual, "PACES", (0.0, semidual.PACES[1]))],
+    "no potentials at fine levels": [(semidual, "PACES", (0.0, 0.0, 0.0))],
+    "none of ranks": [(semidual, "PACES", (*semidual.PACES[:2], 0.0))],
+    "none of classes": [(semidual, "PACES", (semidual.PACES[0], 0.0, semidual.PACES[2]))],
+    "none of cells": [(semidual, "PACES", (0.0, *semidual.PACES[1:]))],
     "only the coarsest level compared exhaustively": [(transport, "EXACT", 0)],
     "one round of ascent a level": [(transport, "EFFORTS", effort(ascents=(1, 1)))],
     "no rounds of search after ascent": [(transport, "EFFORTS", effort(settling=0))],

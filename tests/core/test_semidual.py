@@ -87,7 +87,7 @@ def test_a_lattice_stands_for_very_many_patches(provider: kernels.Kernels, monke
     assert np.corrcoef(part.ravel(), whole.ravel())[0, 1] > 0.95
 
 
-def parted(provider: kernels.Kernels, Y: np.ndarray) -> tuple[semidual.Groups, semidual.Groups]:
+def parted(provider: kernels.Kernels, Y: np.ndarray) -> tuple[semidual.Groups, ...]:
     return semidual.groups(provider, provider.array(Y), Y.reshape(-1, Y.shape[2]).std(0))
 
 
@@ -108,6 +108,15 @@ def test_classes_part_the_exemplar_by_what_is_there(provider: kernels.Kernels) -
     np.testing.assert_array_equal(of, ranges @ [64, 16, 4, 1])
     assert fair.shape == (256,)
     np.testing.assert_allclose(fair, np.bincount(of.ravel(), minlength=256) / 400)
+
+
+def test_ranks_part_the_exemplar_by_how_busy_it_is(provider: kernels.Kernels) -> None:
+    Y = problem(400, 0).reshape(20, 20, 6)
+    ranks = parted(provider, Y)[2]
+    of, fair = provider.numpy(ranks.of), provider.numpy(ranks.fair)
+    np.testing.assert_allclose(fair, 1 / semidual.RANKS, atol=1 / 400)
+    order = np.argsort((Y[..., 1:] ** 2).sum(2), axis=None)
+    assert (np.diff(of.ravel()[order]) >= 0).all()
 
 
 def test_groups_that_are_used_too_much_become_dearer(provider: kernels.Kernels) -> None:

@@ -212,7 +212,7 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
     with monkeypatch.context() as no_potentials:
         no_potentials.setattr(semidual, "ascended", lambda kernels, X, Y, psi, scale: psi)
         assert apart() > 1.1 * as_it_is
-        no_potentials.setattr(semidual, "PACES", (0.0, 0.0))
+        no_potentials.setattr(semidual, "PACES", (0.0, 0.0, 0.0))
         assert apart() > 1.3 * as_it_is
     no_grace = solved(dots, transport, "GRACE", 0.0)
     assert coherence(no_grace) < coherence(whole) - 0.03
@@ -220,6 +220,22 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
     assert unevenness(no_balance, dots) > 1.5 * unevenness(whole, dots)
     even = solved(photo, type(kernels.load("numpy")), "weights", lambda self, cost, mean: np.ones_like(cost))
     assert metrics.sharpness(even.image, photo) < metrics.sharpness(solved(photo).image, photo) - 0.05
+
+
+def test_what_is_busy_keeps_its_share_where_not_all_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = np.mgrid[:160, :160]
+    busy = np.where(np.sin(x / 20) + np.sin(y / 17) > 0, 0.25, 0.025)
+    patchy = (
+        (0.5 + busy * np.random.default_rng(0).standard_normal(busy.shape)).clip(0, 1).astype(np.float32)[..., None]
+    )
+
+    def sharp() -> float:
+        made = [otsynth_core.tile(patchy, size=(320, 320), seed=n, device="cpu").image for n in range(3)]
+        return float(np.mean([metrics.sharpness(image, patchy) for image in made]))
+
+    ranked = sharp()
+    monkeypatch.setattr(semidual, "PACES", (*semidual.PACES[:2], 0.0))
+    assert sharp() < ranked - 0.01
 
 
 def test_grey_in_three_channels_is_solved_as_one() -> None:
