@@ -234,8 +234,7 @@ def solve(
             else:  # a finer window lies within the coarser one
                 top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
                 firsts.append(before.parts[n].C[:, top:, left:])
-                if not before.level.ascents:
-                    parts[n].potentials[-1:] = before.parts[n].potentials[-1:]
+                parts[n].potentials[2:] = before.parts[n].potentials[2:] or parts[n].potentials[2:]  # of ranks
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
@@ -342,7 +341,8 @@ class _Part:
         self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
         self.psi = kernels.array(np.zeros(self.positions, np.float32))
         groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
-        self.groups = groups[:2] if level.ascents else groups  # psi is exact there: what is smooth gains nothing
+        exact, mixed = level.ascents > 0, len(level.exemplars) > 1  # there psi does it; a mix is calmer than either
+        self.groups = groups[:2] if exact or mixed else groups
         self.potentials = [0 * group.fair for group in self.groups]
         self.typical: Any = None
         self.cost: Array | None = None
