@@ -3,6 +3,8 @@
 A whole piece is the best match there is, so no search leaves it; but a result made of large pieces repeats many times
 what the exemplar has once. A square that is verbatim, its surroundings included, is cut out, and its twin takes its
 place: what looks most like it in another part of the exemplar. Rounds of search then settle the joints.
+
+A graft is never as good as what it replaces, so there are no more than it takes: every other square of every other row.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ SQUARE = 8
 """Side of a square, in patches of that level."""
 FRAME = 13
 """Side of what is compared, in pixels of that level: what the square's patches cover, and one more."""
-VERBATIM = 0.016
+VERBATIM = 0.04
 """Share of the variance below which a frame is taken to be the very one that it comes from."""
 CONTRAST = 0.5
 """Share of its own |y_j|^2 that a twin is let off: the nearest would be blander than what it replaces."""
@@ -32,12 +34,14 @@ TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""
 PORTION = 2**25
 """Pairs that are compared between two yields."""
-SETTLING = 5
+SETTLING = 2
 """Most rounds of search after the last graft: joints have settled then, and in more, pieces grow together again."""
+LATTICE = 2
+"""Along each axis, one square in so many is grafted at a time."""
 
 
 def last(searches: int) -> int:
-    """Before which of so many rounds of search the squares of the second colour are grafted."""
+    """Before which of so many rounds of search the second lattice of squares is grafted."""
     return searches - min(SETTLING, searches // 2)
 
 
@@ -54,14 +58,14 @@ def grafted(
     variance: float,
     C: Array,
     shape: tuple[int, int],
-    colour: int,
+    turn: int,
 ) -> Generator[float, None, Array]:
-    """The field after grafts into the squares of one colour, 0 or 1, of a chessboard.
+    """The field after grafts into the squares of one lattice: turn, 0 or 1, is of which.
 
     d, Y: how the frames of the image u and of the exemplar are described; variance: of the latter, `Basis.variance`;
     shape: (eh, ew), to which C refers. Yields, after each portion, how much of the round to follow is done: 0.
     """
-    down, across = (_Axis.of(kernels, n, f, w) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
+    down, across = (_Axis.of(kernels, n, f, w, turn) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
     own = _at(C, down.middle, across.middle)
     stride = math.ceil(math.sqrt(math.prod(Y.shape[:2]) / TWINS))
     stock = Y[::stride, ::stride]
@@ -77,8 +81,8 @@ def grafted(
         but = But(near, -(-SQUARE // stride), SAME * variance)
         twins.append(kernels.assign(x.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2]))
         yield 0.0
-    placed = kernels.stacked(verbatim, 0) & ((down.number[:, None] + across.number) % 2 == colour)
-    placed = _at(placed[None], down.square, across.square)[0]
+    placed = _at(kernels.stacked(verbatim, 0)[None], down.square, across.square)[0]
+    placed = placed & (down.within[:, None] & across.within)
     moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)
     grafts = []
     for axis, (offset, side) in enumerate(zip((down.offset[:, None], across.offset), shape, strict=True)):
@@ -89,25 +93,27 @@ def grafted(
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where the squares of a field lie along an axis, in the provider's arrays."""
+    """Where the squares of a lattice lie along an axis of a field, in the provider's arrays."""
 
-    number: Array  # of every square
-    middle: Array  # the patch in its middle
+    middle: Array  # of every square, the patch in its middle
     corner: Array  # the pixel where its frame begins
     shift: Array  # from there to the middle
-    square: Array  # of every patch, the number of its square
-    offset: Array  # and how far it lies from where that one's frame begins
+    square: Array  # of every patch, its square, or another one if it lies between two
+    within: Array  # whether it lies in it
+    offset: Array  # and how far from where that one's frame begins
 
     @classmethod
-    def of(cls, kernels: Kernels, pixels: int, field: int, wraps: bool) -> _Axis:
-        square = np.arange(field) // SQUARE
-        number = np.arange(square[-1] + 1)
-        middle = np.minimum(number * SQUARE + SQUARE // 2, field - 1)
+    def of(cls, kernels: Kernels, pixels: int, field: int, wraps: bool, turn: int) -> _Axis:
+        number, rest = np.divmod(np.arange(field) // SQUARE, LATTICE)
+        within = rest == turn
+        last = number[within].max()
+        square = np.minimum(number, last)
+        middle = np.minimum((np.arange(last + 1) * LATTICE + turn) * SQUARE + SQUARE // 2, field - 1)
         corner = middle - SQUARE // 2
         if not wraps:
             corner = corner.clip(0, pixels - FRAME)
         shift, offset = (middle - corner).astype(np.int32), (np.arange(field) - corner[square]).astype(np.int32)
-        return cls(*(kernels.array(values) for values in (number, middle, corner, shift, square, offset)))
+        return cls(*(kernels.array(values) for values in (middle, corner, shift, square, within, offset)))
 
 
 def _at(values: Array, rows: Array, columns: Array) -> Array:

@@ -18,7 +18,7 @@ SIDE = 5
 
 
 def grafted(
-    kernels: Kernels, e: np.ndarray, u: np.ndarray, C: np.ndarray, wrap: tuple[bool, bool], colour: int
+    kernels: Kernels, e: np.ndarray, u: np.ndarray, C: np.ndarray, wrap: tuple[bool, bool], turn: int
 ) -> np.ndarray:
     V = basis(e, graft.FRAME, 12, np.random.default_rng(0))
     described = []
@@ -27,7 +27,7 @@ def grafted(
         described.append(descriptor(V, around, (none[0], none[1])).on(kernels.array))
     Y = kernels.project(kernels.array(e), described[0])
     shape = count(e.shape[:2], SIDE)
-    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, colour)
+    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, turn)
     while True:
         try:
             next(work)
@@ -35,9 +35,10 @@ def grafted(
             return kernels.numpy(end.value)
 
 
-def colours(shape: tuple[int, ...]) -> np.ndarray:
-    y, x = np.indices(shape) // graft.SQUARE
-    return (y + x) % 2
+def squares(shape: tuple[int, ...], turn: int) -> np.ndarray:
+    """Every other one of every other row: which patches lie in them."""
+    y, x = np.indices(shape) // graft.SQUARE % 2
+    return (y == turn) & (x == turn)
 
 
 def twice(height: int, width: int, unlike: float) -> tuple[np.ndarray, np.ndarray]:
@@ -47,16 +48,16 @@ def twice(height: int, width: int, unlike: float) -> tuple[np.ndarray, np.ndarra
     return half, np.concatenate([half, half + noise], 1)
 
 
-@pytest.mark.parametrize("colour", [0, 1])
-def test_the_squares_of_a_colour_take_twins_from_elsewhere(
-    provider: Kernels, colour: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("turn", [0, 1])
+def test_the_squares_of_a_lattice_take_twins_from_elsewhere(
+    provider: Kernels, turn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graft, "CONTRAST", 0.0)
     u, e = twice(32, 40, 0.05)
     C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
-    new = grafted(provider, e, u, C, (False, False), colour)
+    new = grafted(provider, e, u, C, (False, False), turn)
     moved = (new != C).any(0)
-    np.testing.assert_array_equal(moved, colours(moved.shape) == colour)
+    np.testing.assert_array_equal(moved, squares(moved.shape, turn))
     assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
 
 
