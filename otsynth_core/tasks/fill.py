@@ -18,7 +18,7 @@ from ..spec import Fill, InputError, around
 from ..transport import Exemplar, Solution, Step
 from . import retreat
 from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
-from .render import Made, mapped
+from .render import mapped
 from .result import Result
 
 REACH = 192
@@ -168,6 +168,7 @@ class _Job:
             views,
         )
         (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
+        last = self._placed(views, lead, solution.last)
         for name in self.maps.maps:
             whole = images[name]
             size = whole.shape[0], whole.shape[1]
@@ -176,9 +177,10 @@ class _Job:
             part, keep = whole[index], cover(self.keep)
             if self.maps.maps[name].role == "id":
                 keep = keep & (cover(self.soft) >= WHITE)
-            part[keep] = self._put_together(compute, solution, views[0], name, cover)[keep]
+            made = yield from mapped(self._put_together(compute, solution, views[0], name, cover), lambda _: last)
+            part[keep] = made[keep]
             whole[index] = part
-            yield self._placed(views, lead, solution.last)
+            yield last
 
     def _placed(self, views: list[View], lead: tuple[int, int], step: Step) -> Step:
         """The Step, its picture where the level's window lies in the whole leading map."""
@@ -193,10 +195,10 @@ class _Job:
 
     def _put_together(
         self, compute: Kernels, solution: Solution, view: View, name: str, cover: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
+    ) -> Generator[float, None, np.ndarray]:
         """The crop of a map with the solved part in it; one of fewer pixels is made larger on the way.
 
-        cover: brings masks of the crop into the map's own pixels.
+        cover: brings masks of the crop into the map's own pixels. Yields after each portion.
         """
         one, old = self.maps.maps[name], self.old[name]
         size, labelled = old.size, one.role == "id"
@@ -217,15 +219,19 @@ class _Job:
             for start, n, r, side in zip(view.origin, view.mask.shape, scale, known.shape, strict=False)
         )
         window = at[0].stop - at[0].start, at[1].stop - at[1].start
-        own = _last(transport.carried(compute, solution, (stock.shape[0], stock.shape[1]), window))
+        own = yield from transport.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
         made = known.copy()
         if labels is None:
-            new = np.concatenate(list(transport.render(compute, own, stock)))
+            bands = []
+            for band in transport.render(compute, own, stock):
+                bands.append(band)
+                yield sum(map(len, bands)) / window[0]
+            new = np.concatenate(bands)
             mask = cover(self.work)[at] if known.shape[:2] == size else view.mask
             # another material keeps its colours: it is to be told from what is around it
             made[at] = np.where(mask[..., None], new, known[at]) if self.begin else holes.stitched(new, known[at], mask)
         else:
-            made[at] = _last(transport.elect(compute, own, stock[..., 0]))[..., None]
+            made[at] = (yield from transport.elect(compute, own, stock[..., 0]))[..., None]
         made = fit(made, size)
         if values is not None:
             return values[made[..., 0]].reshape(*size, *one.image.shape[2:])
@@ -272,12 +278,3 @@ def _reduced(mask: np.ndarray, by: int) -> np.ndarray:
         n = len(mask)
         mask = np.logical_or.reduceat(mask, np.arange(-(-n // by)) * n // -(-n // by), 0).T
     return mask
-
-
-def _last(work: Generator[float, None, Made]) -> Made:
-    """What comes of some work, however far it is."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, boxes, holes, known, metrics, transport
+from otsynth_core import InputError, Map, boxes, holes, known, metrics, spec, tasks, transport
+from otsynth_core.maps import MapSet
+from otsynth_core.tasks.region import Region
 from tests.bench import fill as bench
 
 from .conftest import DEVICES, blobs
@@ -280,6 +285,27 @@ def test_work_grows_with_the_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     ((crop, window),) = solved
     assert max(crop) <= 64 + 2 * 192
     assert max(window) <= 64 + 2 * 8
+
+
+def test_putting_together_goes_by_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever fills a large hole can stop, and sees that it goes on, while the maps are made."""
+    image, mask = blobs(320, 96, 3), np.zeros((320, 96), bool)
+    mask[8:-8, 20:60] = True
+    told, at = 0, []
+    put = transport.render
+
+    def render(*given: Any) -> Iterator[np.ndarray]:
+        for rows in put(*given):
+            at.append(told)
+            yield rows
+
+    monkeypatch.setattr(transport, "render", render)
+    monkeypatch.setattr(transport, "PORTION", 2**10)
+    maps, request = MapSet.of({"image": image}), spec.Fill(**OPTIONS)
+    for _ in tasks.steps(request, maps, Region(mask)):
+        told += 1
+    assert len(at) > 1
+    assert len(set(at)) == len(at)  # a Step after each
 
 
 def test_holes_are_filled_one_after_another(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
