@@ -140,18 +140,25 @@ def rendered(
     kernels: Kernels, solution: Solution, maps: MapSet, sizes: Sizes
 ) -> Generator[float, None, dict[str, np.ndarray]]:
     """The maps put together through a solution, by name. Yields the share that is done."""
-    images = {}
+    images, lean = {}, None
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
-    for name, one in maps.maps.items():
+    for name in sorted(maps.maps, key=lambda name: maps.maps[name].role != "height"):  # normals are bent by heights
+        one, part = maps.maps[name], between(done / whole, (done + pixels[name]) / whole)
         if one.role == "id":
-            shares = elected(kernels, solution, one, sizes)
+            images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
+        elif one.role == "height":
+            surface, lean = yield from mapped(surfaced(kernels, solution, one, sizes), part)
+            images[name], heights = one.restored(_finished(surface, one, sizes)), one.rendered()[..., 0]
         else:
-            shares = averaged(kernels, solution, one, sizes, one.restored)
-        images[name] = yield from mapped(shares, between(done / whole, (done + pixels[name]) / whole))
+            bend = None
+            if one.role == "normal" and lean is not None:
+                lean *= slopes.steepness(one.vectors(), heights)
+                bend, lean = lean, None
+            images[name] = yield from mapped(averaged(kernels, solution, one, sizes, one.restored, bend), part)
         done += pixels[name]
         yield done / whole
-    return images
+    return {name: images[name] for name in maps.maps}
 
 
 def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Generator[float, None, np.ndarray]:
@@ -166,36 +173,80 @@ def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Gen
 
 
 def averaged(
-    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes, restored: Callable[[np.ndarray], np.ndarray]
+    kernels: Kernels,
+    solution: Solution,
+    one: Map,
+    sizes: Sizes,
+    restored: Callable[[np.ndarray], np.ndarray],
+    bend: np.ndarray | None = None,
 ) -> Generator[float, None, np.ndarray]:
     """Any other map put together, `restored` from its planes, see `Map.rendered`. Yields the share that is done.
 
-    One of fewer pixels than the field is put together at the field's size and reduced.
+    bend: how much farther normals are to lean, see `slopes.bent`, of the whole result at any size.
     """
-    (worked, _), (made, shown) = sizes.worked, sizes.own(one)
-    small, heights = one.size[0] < worked[0], one.role == "height"
-    stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
-    exemplar = (stock.shape[0], stock.shape[1])
-    carried = transport.carried(kernels, solution, exemplar, solution.size if small else made)
-    own = yield from mapped(carried, between(0, 0.2))
-    at_once = own.size == shown and not heights
+    if one.role == "height":
+        surface, _ = yield from surfaced(kernels, solution, one, sizes)
+        return restored(_finished(surface, one, sizes))
+    stock, size = _stock(solution, one, sizes)
+    own = yield from mapped(transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
+    at_once = own.size == sizes.own(one)[1]
+    bend = None if bend is None else resized(bend, own.size)
     whole: np.ndarray = np.empty(0)
     row = 0
-    for planes in transport.render(kernels, own, slopes.with_differences(stock) if heights else stock):
+    for planes in transport.render(kernels, own, stock):
+        if bend is not None:
+            vectors = slopes.bent(planes[..., :3], bend[row : row + len(planes)])
+            planes = np.concatenate([vectors, planes[..., 3:]], 2)
         part = restored(planes) if at_once else planes
         if not row:
             whole = np.empty((own.size[0], *part.shape[1:]), part.dtype)
         whole[row : row + len(part)] = part
         row += len(part)
-        yield 0.2 + (0.4 if heights else 0.8) * row / own.size[0]
-    if heights:
-        wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
-        surface = slopes.integrated(whole, wrap, slopes.REACH * min(exemplar))
-        yield 0.8
-        whole = slopes.levelled(surface, stock)
+        yield 0.2 + 0.8 * row / own.size[0]
+    return whole if at_once else restored(_finished(whole, one, sizes))
+
+
+def surfaced(
+    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes
+) -> Generator[float, None, tuple[np.ndarray, np.ndarray]]:
+    """The planes of a map of heights put together by their slopes, and `slopes.leaning` of these, as it was made.
+
+    Yields the share that is done.
+    """
+    stock, size = _stock(solution, one, sizes)
+    exemplar = stock.shape[0], stock.shape[1]
+    own = yield from mapped(transport.carried(kernels, solution, exemplar, size), _CARRYING)
+    voted, row = np.empty((*own.size, 3 * stock.shape[2]), np.float32), 0
+    for part in transport.render(kernels, own, slopes.with_differences(stock)):
+        voted[row : row + len(part)] = part
+        row += len(part)
+        yield 0.2 + 0.4 * row / own.size[0]
+    wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
+    reach = slopes.REACH * min(exemplar)
+    surface = slopes.integrated(voted, wrap, reach)
+    yield 0.8
+    surface = slopes.levelled(surface, stock, wrap, reach)
+    yield 0.9
+    return surface, slopes.leaning(surface, voted, wrap, exemplar)
+
+
+def _stock(solution: Solution, one: Map, sizes: Sizes) -> tuple[np.ndarray, tuple[int, int]]:
+    """The planes that a map's own are put together from, and at which size (height, width).
+
+    A map of fewer pixels than the field is put together at the field's size and reduced.
+    """
+    (worked, _), (made, _) = sizes.worked, sizes.own(one)
+    small = one.size[0] < worked[0]
+    stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
+    return stock, solution.size if small else made
+
+
+def _finished(planes: np.ndarray, one: Map, sizes: Sizes) -> np.ndarray:
+    """Planes as they were put together, at the size that is shown."""
+    made, shown = sizes.own(one)
     if made != shown:  # an axis that is shown at another length than it was made wraps
-        whole = period.stretched(whole, _ratios(made, shown), "wrap")
-    return whole if at_once else restored(resized(whole, shown))
+        planes = period.stretched(planes, _ratios(made, shown), "wrap")
+    return resized(planes, shown)
 
 
 def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:
@@ -210,6 +261,9 @@ def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> G
 
 def between(start: float, end: float) -> Callable[[float], float]:
     return lambda share: start + (end - start) * share
+
+
+_CARRYING = between(0, 0.2)
 
 
 def _nearest(size: tuple[int, int], ratios: tuple[float, float]) -> tuple[np.ndarray, ...]:

@@ -5,8 +5,8 @@
 A crop of each set is synthesized at twice its size, tileable. ratio, seam, sharp: of `otsynth_core/metrics.py`, of each
 map by itself. off: how far, in degrees on average, the normals are from those that the heights' slopes make, in the
 exemplar and in the result; unit: the farthest that the length of a normal is from 1 once it is rounded to 8 bits.
-step: share of pixels, in every map but heights, whose values are those of the exemplar at the place that two maps of
-coordinates, put together through the same field, tell.
+step: share of pixels, in every map but heights and their normals, whose values are those of the exemplar at the
+place that two maps of coordinates, put together through the same field, tell.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def in_step(given: dict[str, np.ndarray], made: dict[str, np.ndarray], y: np.nda
     i, k = np.rint(y[whole]).astype(int), np.rint(x[whole]).astype(int)
     shares = []
     for name, image in given.items():
-        if name == "height":
-            continue  # its levels are its own: `off` tells
+        if name == "height" or (name == "normal" and "height" in given):
+            continue  # a surface of its own, and its normals: `off` tells
         wrong = np.abs(made[name][whole].astype(float) - image[i, k]) / 255
         shares.append((wrong.reshape(len(i), -1).max(1) <= NEAR).mean() if len(i) else 0.0)
     return float(min(shares))

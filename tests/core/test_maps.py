@@ -15,6 +15,7 @@ from otsynth_core.maps import MapSet, resized
 from otsynth_core.roles import ROLES, guessed
 from otsynth_core.tasks import Field, render
 from otsynth_core.transport import Solution, Step
+from tests.bench import sets
 
 from .conftest import blobs
 
@@ -58,6 +59,7 @@ def made(material: dict[str, np.ndarray]) -> otsynth_core.Result:
 
 def test_every_map_shows_what_stands_at_the_coordinates() -> None:
     material = aligned(128, 144)
+    del material["height"]  # normals would be bent as its surface is
     images = put_together(material, (192, 160)).images
     y, x = images["y"], images["x"]
     whole = (abs(y - np.rint(y)) < 1e-3) & (abs(x - np.rint(x)) < 1e-3)
@@ -121,6 +123,60 @@ def test_slopes_tell_the_surface(wrap: tuple[bool, bool]) -> None:
     flat = slopes.integrated(level, wrap, 10)[..., 0]
     assert flat.mean() == pytest.approx(5, abs=0.01)  # the voted level holds
     assert flat.std() == pytest.approx(u.std(), rel=0.5)  # with the slopes on it
+
+
+@pytest.mark.parametrize("kind", ["alike", "finer heights", "two channels"])
+def test_normals_are_those_of_the_heights(
+    material: dict[str, np.ndarray], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No surface has all the slopes that were voted; normals follow it, as nearly as the exemplar's do."""
+    maps = {name: material[name] for name in ("color", "height", "normal")}
+    if kind == "finer heights":
+        maps["height"] = np.rint(resized(maps["height"][..., None].astype(np.float32), (128, 144)))[..., 0].astype(
+            np.uint16
+        )
+    if kind == "two channels":
+        maps["normal"] = maps["normal"][..., :2]
+
+    def off(images: dict[str, np.ndarray], scale: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        normal, height = (images[name].astype(np.float32) for name in ("normal", "height"))
+        z = 255 * (1 + np.sqrt(1 - (np.minimum(1, np.linalg.norm(normal[..., :2] / 127.5 - 1, axis=2)) ** 2))) / 2
+        whole = np.concatenate([normal[..., :2], z[..., None]], 2)
+        return sets.off(whole, resized(height[..., None], normal.shape[:2]), scale)
+
+    before, scale = off(maps)
+    images = otsynth_core.synthesize(maps, size=(144, 128), device="numpy").images
+    assert images["normal"].shape == (128, 144, maps["normal"].shape[2])
+    assert list(images) == list(maps)
+    with monkeypatch.context() as patch:
+        patch.setattr(slopes, "bent", lambda normals, lean: normals)
+        voted = otsynth_core.synthesize(maps, size=(144, 128), device="numpy").images
+    farther = [off(made, scale)[0] - before for made in (images, voted)]
+    assert farther[0] < 0.8 * farther[1]
+
+
+def test_a_surface_as_voted_leans_no_other_way() -> None:
+    u = blobs(40, 56, 1)
+    for axis, name in enumerate(("down", "across")):
+        voted = slopes.with_differences(u)
+        whole = slopes.leaning(u, voted, (False, False), (40, 56))
+        np.testing.assert_allclose(whole, 0, atol=1e-4)
+        voted[..., 1 + axis] -= 0.5
+        lean = slopes.leaning(u, voted, (False, False), (40, 56))[1:-1, 1:-1]
+        np.testing.assert_allclose(lean[..., axis], 0.5 * (40, 56)[axis], rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(lean[..., 1 - axis], 0, atol=1e-4)
+
+
+def test_steepness_is_what_a_normal_map_was_made_with() -> None:
+    u = blobs(96, 80, 1)[..., 0]
+    vectors = normals(u).astype(np.float32) / 127.5 - 1
+    np.testing.assert_allclose(slopes.steepness(vectors, u), (4 / 96, -4 / 80), rtol=0.02)
+    np.testing.assert_allclose(slopes.steepness(vectors[..., :2], u), (4 / 96, -4 / 80), rtol=0.02)
+    half = resized(u[..., None], (48, 40))[..., 0]
+    np.testing.assert_allclose(slopes.steepness(vectors, half), (4 / 96, -4 / 80), rtol=0.4)  # it is calmer
+    flat = np.zeros((9, 9), np.float32)
+    np.testing.assert_array_equal(slopes.steepness(vectors, flat), 0)
+    np.testing.assert_allclose(slopes.bent(vectors, np.zeros((*u.shape, 2), np.float32)), vectors, atol=0.01)
 
 
 def test_maps_of_other_sizes_are_carried() -> None:
@@ -318,9 +374,9 @@ def test_a_field_is_kept_and_takes_a_map_that_came_later(
 ) -> None:
     made.field.save(tmp_path / "f.npz")
     field = Field.load(tmp_path / "f.npz")
-    later = MapSet.of({"normal": material["normal"], "id": material["id"]})
+    later = MapSet.of({name: material[name] for name in ("normal", "height", "id")})
     images = tasks.finished(render.steps(field, later, kernels.load("numpy")))
-    for name in ("normal", "id"):
+    for name in ("normal", "height", "id"):
         np.testing.assert_array_equal(images[name], made.images[name])
     twice = material["color"].repeat(2, 0).repeat(2, 1)
     assert tasks.finished(render.steps(field, MapSet.of(twice), kernels.load("numpy")))[""].shape == (160, 192, 3)
