@@ -75,14 +75,15 @@ def leaning(heights: np.ndarray, voted: np.ndarray, wrap: tuple[bool, bool], sid
     return lean
 
 
-def steepness(normals: np.ndarray, heights: np.ndarray) -> np.ndarray:
+def steepness(normals: np.ndarray, heights: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
     """(2,) How far normals lean, y and x over z, where heights rise by 1 down and across the exemplar.
 
-    normals: vectors (H, W, 2 or 3); heights: (H, W) of the same exemplar at any size. By least squares, so normals that
-    know nothing of the heights have a steepness of about 0; y up or down is a matter of its sign.
+    normals: vectors (H, W, 2 or 3); heights: (H, W) of the same part of the exemplar at any size; sides: (height,
+    width) of all of it, in pixels of the heights. By least squares, so normals that know nothing of the heights have a
+    steepness of about 0; y up or down is a matter of its sign.
     """
     told = normals[..., 1::-1] / _z(normals)
-    rises = np.stack([side * np.gradient(heights, axis=axis) for axis, side in enumerate(heights.shape)], 2)
+    rises = np.stack([side * np.gradient(heights, axis=axis) for axis, side in enumerate(sides)], 2)
     rises = resized(rises, told.shape[:2])
     return (told * rises).sum((0, 1)) / np.maximum((rises**2).sum((0, 1)), np.finfo(np.float32).tiny)
 

@@ -24,6 +24,8 @@ Heard = TypeVar("Heard")
 
 LARGEST = 2 * MAX_SIDE
 """Longest side of a map that is larger than the leading one."""
+ENOUGH = 2048
+"""Longest side of the part of two maps by which they are compared with one another."""
 FORMAT = 1
 """Version of the file of a field."""
 
@@ -149,11 +151,13 @@ def rendered(
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
         elif one.role == "height":
             surface, lean = yield from mapped(surfaced(kernels, solution, one, sizes), part)
-            images[name], heights = one.restored(_finished(surface, one, sizes)), one.rendered()[..., 0]
+            images[name], heights = one.restored(_finished(surface, one, sizes)), one
+            del surface
         else:
             bend = None
             if one.role == "normal" and lean is not None:
-                lean *= slopes.steepness(one.vectors(), heights)
+                told, rises = _middles(one, heights)
+                lean *= slopes.steepness(told.vectors(), rises.rendered()[..., 0], heights.size)
                 bend, lean = lean, None
             images[name] = yield from mapped(averaged(kernels, solution, one, sizes, one.restored, bend), part)
         done += pixels[name]
@@ -228,6 +232,16 @@ def surfaced(
     surface = slopes.levelled(surface, stock, wrap, reach)
     yield 0.9
     return surface, slopes.leaning(surface, voted, wrap, exemplar)
+
+
+def _middles(*maps: Map) -> list[Map]:
+    """The same part of several maps, no more than is enough to compare them."""
+    parts = -(-max(max(one.size) for one in maps) // ENOUGH)
+    found = []
+    for one in maps:
+        rows, columns = (slice((n - n // parts) // 2, (n + n // parts) // 2) for n in one.size)
+        found.append(replace(one, image=one.image[rows, columns]))
+    return found
 
 
 def _stock(solution: Solution, one: Map, sizes: Sizes) -> tuple[np.ndarray, tuple[int, int]]:
