@@ -93,7 +93,7 @@ def basis(exemplar: np.ndarray, side: int, components: int, rng: np.random.Gener
     sample = blocks if eh * ew <= most else blocks[rng.integers(eh, size=most), rng.integers(ew, size=most)]
     p = sample.reshape(-1, numbers)
     mean = p.mean(0, np.float64)
-    parts = (part - mean for part in np.array_split(p, 1 + p.size // PART))
+    parts = (part - mean.astype(np.float32) for part in np.array_split(p, 1 + p.size // PART))
     values, axes = leading(sum(part.T @ part for part in parts) / len(p), components, rng)
     deviations = np.sqrt(values.clip(0))  # rounding makes a variance of nothing negative
     return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), deviations)

@@ -62,7 +62,7 @@ class Groups:
 
     def used(self, kernels: Kernels, C: Array) -> Array:
         """How many patches of a field, or of some of its rows, show each group: float32 (groups,)."""
-        return kernels.counts(self.of[C[0], C[1]], len(self.fair))
+        return kernels.counts(self.of.reshape(-1)[C[0] * self.of.shape[1] + C[1]], len(self.fair))
 
     def balanced(self, potentials: Array, used: Array, scale: Scalar) -> Array:
         """Of each group b, potential + step (1 - use_b / fair use_b): dF/dpsi_b over the fair share.

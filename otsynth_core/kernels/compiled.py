@@ -7,12 +7,9 @@ from numba import njit
 
 from ..patches import Descriptor
 from . import NEIGHBOURS, Offers, Wrap, flat, salted
-from .numpy import NumpyKernels, blocks, within
+from .numpy import NumpyKernels, block, blocks, within
 
 Array = np.ndarray
-
-LANES = 16
-"""Descriptors are compared in pieces of this many numbers: one or two registers."""
 
 ALL = np.ones((0, 0), bool)
 """In the place of which patches are loose: none is left out."""
@@ -24,6 +21,19 @@ class CompiledKernels(NumpyKernels):
     """Implements `Kernels`; see there for what each operation means."""
 
     name = "numba"
+
+    def _numbers(self, d: Descriptor) -> int:
+        return d.k
+
+    def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
+        k, c, s = d.axes.shape[1], u.shape[2], d.side
+        p = block(u, d, rows)
+        X = np.empty((p.shape[0] - s + 1, p.shape[1] - s + 1, d.k), np.float32)
+        axes = np.ascontiguousarray(d.axes.T.reshape(k, s, s, c).transpose(0, 1, 3, 2))
+        _project(np.ascontiguousarray(p.transpose(2, 0, 1)), axes, d.offset, _known(s), X)
+        X[..., k : k + d.rows.shape[1]] = d.rows[rows, None]
+        X[..., k + d.rows.shape[1] :] = d.columns
+        return X
 
     def _shares_band(self, K: Array, b: Array) -> Array:
         return _shares(K, b)
@@ -95,7 +105,8 @@ class CompiledKernels(NumpyKernels):
         """x: of those patches alone that are loose, bool (rows, fw), or `ALL`."""
         salts = np.array([salted(offers.key + trial) for trial in range(len(offers.radii))], np.uint32)
         radii, grace = np.array(offers.radii, np.int32), np.float32(offers.grace)
-        _sweep(x, y, psi, C, offers.reach, radii, salts, grace, wrap[0], wrap[1], rows.start, loose, new, cost)
+        every = _known(x.shape[1])
+        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, wrap[0], wrap[1], rows.start, loose, new, cost)
 
     def vote(
         self,
@@ -113,13 +124,19 @@ class CompiledKernels(NumpyKernels):
         u, loose = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32), free > 0
 
         def band(part: slice) -> None:
-            _vote(e, C, weight, side, size[0], part.start, loose, u[within(part, rows)])
+            self._voted(e, C, weight, side, size[0], part.start, loose, u[within(part, rows)])
 
         self._each(rows, size[1] * e.shape[2], band)
         return u
 
     def _vote_band(self, e: Array, C: Array, weight: Array, side: int, height: int, rows: slice, u: Array) -> None:
-        _vote(e, C, weight, side, height, rows.start, ALL, u)
+        self._voted(e, C, weight, side, height, rows.start, ALL, u)
+
+    def _voted(
+        self, e: Array, C: Array, weight: Array, side: int, height: int, top: int, loose: Array, u: Array
+    ) -> None:
+        line, planes = _known(side * e.shape[2]), _known(e.shape[2])
+        _vote(e.reshape(-1), e.shape[1], C, weight, side, line, planes, height, top, loose, u)
 
 
 def _loose(u: Array, d: Descriptor, rows: slice, loose: Array) -> Array:
@@ -129,9 +146,36 @@ def _loose(u: Array, d: Descriptor, rows: slice, loose: Array) -> Array:
     return np.concatenate([p @ d.axes - d.offset, d.rows[rows][i], d.columns[k]], 1, dtype=np.float32)
 
 
+def _known(number: int) -> tuple[int, ...]:
+    """A number as the length of a tuple: that is of its type, so loops of so many are compiled for just this number."""
+    return (0,) * number
+
+
 def _numbers(d: Descriptor, free: Array) -> int:
     """Of the temporary arrays in a row of patches, where some are left out."""
     return int(free.mean() * free.shape[1] * len(d.axes)) + 1
+
+
+@_compiled
+def _project(p, axes, offset, side, X):  # type: ignore[no-untyped-def]
+    """p: planes (C, rows, columns); axes: (k, side, C, side), so that what lies in one row of a plane comes last."""
+    h, w, k, c = X.shape[0], X.shape[1], axes.shape[0], p.shape[0]
+    line = np.empty((k, w), np.float32)
+    for y in range(h):
+        for t in range(k):
+            x_t = line[t]
+            x_t[:] = -offset[t]
+            for dy in range(len(side)):
+                for channel in range(c):
+                    a, row = axes[t, dy, channel], p[channel, y + dy]
+                    for x in range(w):
+                        total = x_t[x]
+                        for dx in range(len(side)):
+                            total += a[dx] * row[x + dx]
+                        x_t[x] = total
+        for x in range(w):
+            for t in range(k):
+                X[y, x, t] = line[t, x]
 
 
 @_compiled
@@ -151,14 +195,9 @@ def _shares(K, b):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _cost(X, i, Y, j):  # type: ignore[no-untyped-def]
-    total, k = np.float32(0), X.shape[1]
-    whole = k - k % LANES
-    for part in range(0, whole, LANES):
-        for t in range(LANES):
-            d = X[i, part + t] - Y[j, part + t]
-            total += d * d
-    for t in range(whole, k):
+def _cost(X, i, Y, j, every):  # type: ignore[no-untyped-def]
+    total = np.float32(0)
+    for t in range(len(every)):
         d = X[i, t] - Y[j, t]
         total += d * d
     return total
@@ -174,7 +213,7 @@ def _hashed(v):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _sweep(X, Y, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose, new, cost):  # type: ignore[no-untyped-def]
+def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose, new, cost):  # type: ignore[no-untyped-def]
     fh, fw, eh, ew = C.shape[1], C.shape[2], psi.shape[0], psi.shape[1]
     some, i = loose.shape[0] > 0, -1
     for row in range(cost.shape[0]):
@@ -184,7 +223,7 @@ def _sweep(X, Y, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose,
                 continue
             i += 1
             own_r, own_c = C[0, y, x], C[1, y, x]
-            own_cost = _cost(X, i, Y, own_r * ew + own_c)
+            own_cost = _cost(X, i, Y, own_r * ew + own_c, every)
             own_score = own_cost - psi[own_r, own_c]
             r, c, best, best_cost = own_r, own_c, own_score, own_cost
             for dy, dx in NEIGHBOURS:
@@ -203,7 +242,7 @@ def _sweep(X, Y, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose,
                 elif to_r < 0 or to_r >= eh or to_c < 0 or to_c >= ew:
                     continue
                 else:
-                    d = _cost(X, i, Y, to_r * ew + to_c)
+                    d = _cost(X, i, Y, to_r * ew + to_c, every)
                     score = d - psi[to_r, to_c] - grace
                 if score < best:
                     r, c, best, best_cost = to_r, to_c, score, d
@@ -215,7 +254,7 @@ def _sweep(X, Y, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose,
                 to_c = own_c + np.int32(_hashed(other + salts[trial]) % span) - radii[trial]
                 if to_r < 0 or to_r >= eh or to_c < 0 or to_c >= ew:
                     continue
-                d = _cost(X, i, Y, to_r * ew + to_c)
+                d = _cost(X, i, Y, to_r * ew + to_c, every)
                 score = d - psi[to_r, to_c]
                 if score < best:
                     r, c, best, best_cost = to_r, to_c, score, d
@@ -223,14 +262,18 @@ def _sweep(X, Y, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose,
 
 
 @_compiled
-def _vote(e, C, weight, side, height, top, loose, u):  # type: ignore[no-untyped-def]
-    fh, fw, width, channels = weight.shape[0], weight.shape[1], u.shape[1], u.shape[2]
+def _vote(e, ew, C, weight, side, line, planes, height, top, loose, u):  # type: ignore[no-untyped-def]
+    """Of the exemplar, read as one vector, a patch shows a line of so many numbers in every row of the image."""
+    fh, fw, width, c = weight.shape[0], weight.shape[1], u.shape[1], len(planes)
+    over = fw + side - 1 - width  # what hangs over the end of an axis that wraps belongs to its start
     some = loose.shape[0] > 0
-    sums = np.empty((width, channels), np.float32)
-    votes = np.empty(width, np.float32)
+    begun = np.empty(fw, np.float32)  # weights of the patches that begin in each column
+    sums = np.empty((width + over) * c, np.float32)
+    votes = np.empty(width + over, np.float32)
     for row in range(u.shape[0]):
+        begun[:] = 0
         sums[:] = 0
-        votes[:] = 0
+        votes[:] = np.float32(1e-30)
         for dy in range(side):
             i = top + row - dy
             if i < 0 or i >= fh:
@@ -240,15 +283,18 @@ def _vote(e, C, weight, side, height, top, loose, u):  # type: ignore[no-untyped
             for x in range(fw):
                 if some and not loose[i, x]:
                     continue
-                r, c, w = C[0, i, x] + dy, C[1, i, x], weight[i, x]
-                for dx in range(side):
-                    to = x + dx
-                    if to >= width:
-                        to -= width
-                    votes[to] += w
-                    for channel in range(channels):
-                        sums[to, channel] += w * e[r, c + dx, channel]
+                w, first, to = weight[i, x], ((C[0, i, x] + dy) * ew + C[1, i, x]) * c, x * c
+                begun[x] += w
+                for t in range(len(line)):
+                    sums[to + t] += w * e[first + t]
+        for dx in range(side):
+            for x in range(fw):
+                votes[x + dx] += begun[x]
+        for t in range(over * c):
+            sums[t] += sums[width * c + t]
+        for x in range(over):
+            votes[x] += votes[width + x]
         for x in range(width):
-            factor = np.float32(1) / max(votes[x], np.float32(1e-30))
-            for channel in range(channels):
-                u[row, x, channel] = sums[x, channel] * factor
+            factor = np.float32(1) / votes[x]
+            for t in range(c):
+                u[row, x, t] = sums[x * c + t] * factor

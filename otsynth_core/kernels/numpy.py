@@ -14,7 +14,7 @@ from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 
-CHUNK = 2**19
+CHUNK = 2**18
 """Numbers in the largest temporary array of a thread, unless told: 2 MiB, what a processor's cache holds."""
 
 ARRAYS = 8
@@ -47,27 +47,36 @@ class NumpyKernels:
         def band(rows: slice) -> None:
             X[rows] = self._described(u, d, rows)
 
-        self._each(slice(0, len(X)), X.shape[1] * len(d.axes), band)
+        self._each(slice(0, len(X)), X.shape[1] * self._numbers(d), band)
         return X
+
+    def _numbers(self, d: Descriptor) -> int:
+        """In the largest temporary array, of every patch that is described."""
+        return len(d.axes)
 
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
         p = blocks(u, d, rows)
+        projected = p.reshape(-1, len(d.axes)) @ d.axes
+        projected -= d.offset
         k, a = d.axes.shape[1], d.rows.shape[1]
+        if d.k == k:  # no phases
+            return projected.reshape(*p.shape[:2], k)
         X = np.empty((*p.shape[:2], d.k), np.float32)
-        X[..., :k] = (p.reshape(-1, len(d.axes)) @ d.axes - d.offset).reshape(*X.shape[:2], k)
+        X[..., :k] = projected.reshape(*p.shape[:2], k)
         X[..., k : k + a] = d.rows[rows, None]
         X[..., k + a :] = d.columns
         return X
 
     def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:
         y = flat(Y)
-        bias = (y * y).sum(1) - psi.ravel()  # |x_i|^2 moves no minimum and is left out
+        bias, minus_two_y = (y * y).sum(1) - psi.ravel(), -2 * y.T  # |x_i|^2 moves no minimum and is left out
         C = np.empty((2, *X.shape[:2]), np.int32)
 
         def band(rows: slice) -> None:
             x = flat(X[rows])
-            cost = bias - 2 * (x @ y.T)
+            cost = x @ minus_two_y
+            cost += bias
             if but is not None:
                 itself = cost + psi.ravel() < but.least - (x * x).sum(1, keepdims=True)
                 cost[itself | _near(but.B[:, rows], but.radius, psi.shape)] = np.inf
@@ -109,7 +118,7 @@ class NumpyKernels:
             j = (C[0, part] * Y.shape[1] + C[1, part]).ravel()
             cost[within(part, rows)] = _costs(flat(self._described(u, d, part)), flat(Y), j).reshape(-1, C.shape[2])
 
-        self._each(rows, C.shape[2] * len(d.axes), band)
+        self._each(rows, C.shape[2] * self._numbers(d), band)
         return cost
 
     def sweep(
@@ -130,7 +139,7 @@ class NumpyKernels:
             x, here = flat(self._described(u, d, part)), within(part, rows)
             self._sweep_band(x, flat(Y), psi, C, offers, d.wrap, part, new[:, here], cost[here])
 
-        self._each(rows, C.shape[2] * len(d.axes), band)
+        self._each(rows, C.shape[2] * self._numbers(d), band)
         return new, cost
 
     def _sweep_band(
@@ -209,6 +218,7 @@ class NumpyKernels:
         free: Array | None = None,
     ) -> Array:
         rows = rows or slice(0, size[0])
+        e, C, weight = map(np.ascontiguousarray, (e, C, weight))
         u = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32)
         numbers = size[1] * e.shape[2]
         self._each(
@@ -258,8 +268,8 @@ def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
     return lambda: libraries.limit(limits=1, user_api="blas")
 
 
-def blocks(u: Array, d: Descriptor, rows: slice) -> Array:
-    """A view (rows, fw, s, s, C) of some rows of an image's patches, from the start again where it wraps."""
+def block(u: Array, d: Descriptor, rows: slice) -> Array:
+    """What some rows of an image's patches cover (rows + s - 1, fw + s - 1, C), from the start again where it wraps."""
     s = d.side
     around = rows.stop + s - 1 - len(u)  # rows that are needed from the start again
     part = u[rows.start : rows.stop + s - 1]
@@ -267,7 +277,12 @@ def blocks(u: Array, d: Descriptor, rows: slice) -> Array:
         part = np.concatenate([part, u[:around]])
     if d.wrap[1]:
         part = np.concatenate([part, part[:, : s - 1]], 1)
-    return windows(part, s)
+    return part
+
+
+def blocks(u: Array, d: Descriptor, rows: slice) -> Array:
+    """A view (rows, fw, s, s, C) of some rows of an image's patches."""
+    return windows(block(u, d, rows), d.side)
 
 
 def within(part: slice, rows: slice) -> slice:
