@@ -105,7 +105,7 @@ def leading(S: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray
     By subspace iteration (Halko et al., *Finding Structure with Randomness*, 2011, algorithm 4.4), for of the frames
     of grafts, n = 845, a few are wanted of many. Where eigenvalues hardly differ it finds others as good.
     """
-    Q = rng.standard_normal((len(S), min(len(S), k + SPARE)))
+    S, Q = np.asarray(S, np.float64), rng.standard_normal((len(S), min(len(S), k + SPARE)))
     for _ in range(ITERATIONS):
         Q = np.linalg.qr(S @ Q)[0]
     values, V = np.linalg.eigh(Q.T @ S @ Q)  # ascending

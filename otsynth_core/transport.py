@@ -61,7 +61,9 @@ VOTED = 0.9
 BEYOND = 1e-6
 """How much votes count of patches that are taken to go on beyond an edge: within it, nothing."""
 PORTION = 2**19
-"""Patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
+"""Most patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
+FEW = 2**16
+"""And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
 
 
 @dataclass(frozen=True)
@@ -255,19 +257,20 @@ def solve(
     assert stage is not None
     last = Step(0, len(plan), rounds, rounds, 1.0, partial(_shown, kernels, stage.u, colours))
     u, found = kernels.numpy(stage.u), []
-    for rows in stage.pixels:
+    for rows in portions(*plan[-1].image):
         found.append(jumps(u, rows))
         yield last
     down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
     fixed = any(isinstance(one.share, np.ndarray) for one in exemplars)  # a map of shares lies where it lies
     turns = (0, 0) if fixed else cut(down, across, wrap, 2 ** (len(plan) - 1))
     i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
-    solutions = []
-    for one, part in zip(exemplars, stage.parts, strict=True):
-        C, weight = kernels.empty(part.C.shape, part.C), kernels.empty(level.field, part.weight)
-        for rows in stage.portions:
-            C[:, rows] = part.C[:, i[rows]][:, :, k]
-            weight[rows] = part.known.final(part.weight[i[rows]][:, k], rows)
+    solutions, made = [], [(part.C, part.weight, part.known) for part in stage.parts]
+    del stage, parts  # what they hold beside is not needed any more
+    for one, (own, trust, known) in zip(exemplars, made, strict=True):
+        C, weight = kernels.empty(own.shape, own), kernels.empty(level.field, trust)
+        for rows in portions(*level.field):
+            C[:, rows] = own[:, i[rows]][:, :, k]
+            weight[rows] = known.final(trust[i[rows]][:, k], rows)
             yield last
         solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), last))
     return solutions
@@ -346,7 +349,7 @@ class _Part:
         self.potentials = [0 * group.fair for group in self.groups]
         self.typical: Any = None
         self.cost: Array | None = None
-        self.portions = bands(slice(0, level.field[0]), PORTION // level.field[1])
+        self.portions = portions(*level.field)
         self.C: Array = None
         self.share: Any = share
         self.among: Array | None = None
@@ -383,7 +386,7 @@ class _Part:
         counted = X if self.among is None else X[self.among > 0][:, None]
         psi = self.known.eased(psi, semidual.ascended(self.kernels, counted, Y, psi, self.variance))
         self.psi = self.known.spread(psi, self.psi)
-        for rows in bands(slice(0, len(X)), PORTION // X.shape[1]):
+        for rows in portions(len(X), X.shape[1]):
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
             yield rows.stop / len(X)
         if self.known.wary:
@@ -467,7 +470,7 @@ class _Stage:
         self.kernels, self.level, self.parts = kernels, level, parts
         self.known = parts[0].known
         self.portions = parts[0].portions
-        self.pixels = bands(slice(0, level.image[0]), PORTION // level.image[1])
+        self.pixels = portions(*level.image)
         self.us: list[Array] = []
         self.u: Array = None
         self.sights: list[Sight] = []
@@ -524,6 +527,11 @@ class _Stage:
                 self.us = us
                 self.u = us[0] if len(us) == 1 else sum(part.share * u for u, part in zip(us, self.parts, strict=True))
             yield
+
+
+def portions(rows: int, width: int, least: int = 1) -> list[slice]:
+    """What is worked on between two Steps, of so many rows of so many patches: at least so many rows."""
+    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4)) // width))
 
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
@@ -586,7 +594,7 @@ def carried(
     weight = kernels.empty((field[0], field[1]), solution.weight)
     ends = patches.count(exemplar, SIDE)
     here = [kernels.array(np.arange(n, dtype=np.int32)) for n in field]
-    for rows in bands(slice(0, field[0]), PORTION // field[1]):
+    for rows in portions(*field):
         found = solution.field[:, i[rows]][:, :, k]
         own = (here[0][rows][:, None], here[1][None])
         was_at = (i[rows][:, None], k[None])
@@ -610,7 +618,7 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
     e = joints.prepared(kernels, planes, scale, more)
     least, most = planes.min((0, 1)), planes.max((0, 1))
     (height, width), field = solution.size, solution.field.shape[1:]
-    for rows in bands(slice(0, height), max(PORTION // (width * planes.shape[2]), 8 * r)):
+    for rows in portions(height, width * planes.shape[2], 8 * r):
         C, weight = solution.field, solution.weight
         for axis, (start, stop) in enumerate(((rows.start - more, rows.stop + r), (-more, width + r))):
             n, line = field[axis], (-1, 1) if axis == 0 else (1, -1)
@@ -630,7 +638,7 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
 def voted(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
     """The same with joints as they are: each portion of rows is what the patches vote for."""
     e = kernels.array(planes)
-    for rows in bands(slice(0, solution.size[0]), PORTION // solution.size[1]):
+    for rows in portions(*solution.size):
         yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
 
 

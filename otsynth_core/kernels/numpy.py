@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,9 @@ CHUNK = 2**18
 ARRAYS = 8
 """How many such arrays a thread has at most at a time."""
 
+ALONE = 2**12
+"""Of an operation that has no more temporary numbers in all, one thread does everything."""
+
 SUMS = 8
 """Parts into which sums over pairs are split: fixed, so that they do not depend on the number of threads."""
 
@@ -30,10 +34,10 @@ class NumpyKernels:
     name = "numpy"
 
     def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
-        count = threads or os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(count)
+        self._count = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._count)
         self._alone = _libraries_alone()
-        self._chunk = CHUNK if memory is None else min(CHUNK, memory * 2**20 // (4 * ARRAYS * count))
+        self._chunk = CHUNK if memory is None else min(CHUNK, memory * 2**20 // (4 * ARRAYS * self._count))
 
     def array(self, values: Array) -> Array:
         return np.ascontiguousarray(values)
@@ -253,9 +257,12 @@ class NumpyKernels:
         return float(values.mean(dtype=np.float64))
 
     def _each(self, rows: slice, numbers: int, work: Callable[[slice], None]) -> None:
-        """Does `work` on every band of some rows, of so many temporary numbers a row, on all threads."""
+        """Does `work` on every band of some rows, of so many temporary numbers a row, on all threads alike."""
+        number = rows.stop - rows.start
+        threads = self._count if number * numbers > ALONE else 1
+        turns = math.ceil(number / threads / max(1, self._chunk // numbers))  # of every thread
         with self._alone():
-            list(self._threads.map(work, bands(rows, self._chunk // numbers)))
+            list(self._threads.map(work, bands(rows, math.ceil(number / threads / max(1, turns)))))
 
 
 def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:
