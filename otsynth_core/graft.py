@@ -76,10 +76,11 @@ def grafted(
         x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
         corners = own[0, rows] - down.shift[rows, None], own[1, rows] - across.shift
         top, left = (corner.clip(0, side - 1) for corner, side in zip(corners, Y.shape, strict=False))
-        verbatim.append(((x - Y[top, left]) ** 2).sum(2) < VERBATIM * variance)
+        source = Y[top, left]  # whose twin is sought: what stands in the image is a vote, and a little off it
+        verbatim.append(((x - source) ** 2).sum(2) < VERBATIM * variance)
         near = kernels.stacked([(axis // stride).reshape(1, -1, 1) for axis in (top, left)], 0)
         but = But(near, -(-SQUARE // stride), SAME * variance)
-        twins.append(kernels.assign(x.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2]))
+        twins.append(kernels.assign(source.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2]))
         yield 0.0
     placed = _at(kernels.stacked(verbatim, 0)[None], down.square, across.square)[0]
     placed = placed & (down.within[:, None] & across.within)

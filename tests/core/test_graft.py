@@ -61,8 +61,11 @@ def test_the_squares_of_a_lattice_take_twins_from_elsewhere(
     assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
 
 
-def test_the_same_in_another_place_is_no_twin(provider: Kernels) -> None:
+@pytest.mark.parametrize("voted", [0.0, 0.02])
+def test_the_same_in_another_place_is_no_twin(provider: Kernels, voted: float) -> None:
+    """Even where the image is a little off what it comes from."""
     u, e = twice(32, 40, 0.0)
+    u = u + np.random.default_rng(6).normal(0, voted, u.shape).astype(np.float32)
     C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
     new = grafted(provider, e, u, C, (False, False), 0)
     moved = (new != C).any(0)
