@@ -21,6 +21,7 @@ class CompiledKernels(NumpyKernels):
     """Implements `Kernels`; see there for what each operation means."""
 
     name = "numba"
+    chunk = 2**18
 
     def _numbers(self, d: Descriptor) -> int:
         return d.k
@@ -106,7 +107,8 @@ class CompiledKernels(NumpyKernels):
         salts = np.array([salted(offers.key + trial) for trial in range(len(offers.radii))], np.uint32)
         radii, grace = np.array(offers.radii, np.int32), np.float32(offers.grace)
         every = _known(x.shape[1])
-        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, wrap[0], wrap[1], rows.start, loose, new, cost)
+        top, (down, across) = rows.start, new  # two arrays: all bands of one are laid out alike
+        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, *wrap, top, loose, down, across, cost)
 
     def vote(
         self,
@@ -213,7 +215,7 @@ def _hashed(v):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose, new, cost):  # type: ignore[no-untyped-def]
+def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose, down, across, cost):  # type: ignore[no-untyped-def]
     fh, fw, eh, ew = C.shape[1], C.shape[2], psi.shape[0], psi.shape[1]
     some, i = loose.shape[0] > 0, -1
     for row in range(cost.shape[0]):
@@ -258,7 +260,7 @@ def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top,
                 score = d - psi[to_r, to_c]
                 if score < best:
                     r, c, best, best_cost = to_r, to_c, score, d
-            new[0, row, x], new[1, row, x], cost[row, x] = r, c, best_cost
+            down[row, x], across[row, x], cost[row, x] = r, c, best_cost
 
 
 @_compiled

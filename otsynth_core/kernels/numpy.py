@@ -15,11 +15,8 @@ from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 
-CHUNK = 2**18
-"""Numbers in the largest temporary array of a thread, unless told: 2 MiB, what a processor's cache holds."""
-
 ARRAYS = 8
-"""How many such arrays a thread has at most at a time."""
+"""How many arrays as large as the largest a thread has at most at a time."""
 
 ALONE = 2**12
 """Of an operation that has no more temporary numbers in all, one thread does everything."""
@@ -32,12 +29,14 @@ class NumpyKernels:
     """Implements `Kernels`; see there for what each operation means. A _band is what one thread does at a time."""
 
     name = "numpy"
+    chunk = 2**19
+    """Numbers in the largest temporary array of a thread, unless told: 2 MiB, what a processor's cache holds."""
 
     def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
         self._count = threads or os.cpu_count() or 1
         self._threads = ThreadPoolExecutor(self._count)
         self._alone = _libraries_alone()
-        self._chunk = CHUNK if memory is None else min(CHUNK, memory * 2**20 // (4 * ARRAYS * self._count))
+        self._chunk = self.chunk if memory is None else min(self.chunk, memory * 2**20 // (4 * ARRAYS * self._count))
 
     def array(self, values: Array) -> Array:
         return np.ascontiguousarray(values)
