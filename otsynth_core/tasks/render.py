@@ -207,7 +207,10 @@ def averaged(
         whole[row : row + len(part)] = part
         row += len(part)
         yield 0.2 + 0.8 * row / own.size[0]
-    return whole if at_once else restored(_finished(whole, one, sizes))
+    if at_once:
+        return whole
+    whole = _finished(whole, one, sizes)
+    return np.concatenate([restored(whole[rows]) for rows in transport.portions(*whole.shape[:2])])
 
 
 def surfaced(
