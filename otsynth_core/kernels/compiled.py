@@ -50,7 +50,7 @@ class CompiledKernels(NumpyKernels):
             difference = _loose(u, d, part, loose) - y[j[part][loose]]
             cost[within(part, rows)][loose] = np.einsum("ij,ij->i", difference, difference)
 
-        self._each(rows, _numbers(d, free), band)
+        self._each(rows, _unfolded(d, free), band)
         return cost
 
     def sweep(
@@ -73,7 +73,7 @@ class CompiledKernels(NumpyKernels):
             x = _loose(u, d, part, loose)
             self._swept(x, flat(Y), psi, C, offers, d.wrap, part, loose, new[:, here], cost[here])
 
-        self._each(rows, _numbers(d, free), band)
+        self._each(rows, _unfolded(d, free), band)
         return new, cost
 
     def _sweep_band(
@@ -153,8 +153,8 @@ def _known(number: int) -> tuple[int, ...]:
     return (0,) * number
 
 
-def _numbers(d: Descriptor, free: Array) -> int:
-    """Of the temporary arrays in a row of patches, where some are left out."""
+def _unfolded(d: Descriptor, free: Array) -> int:
+    """Numbers in a row of patches one after another, of which some are left out."""
     return int(free.mean() * free.shape[1] * len(d.axes)) + 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,21 @@ def test_the_bars_hold(photo: np.ndarray, name: str, device: str) -> None:
     if name == "small photo":  # nearer at least than the photograph from which it is
         around = photo[: 2 * height, : 2 * width]
         assert metrics.distance(image, exemplar) < 0.8 * metrics.distance(around, exemplar)
+
+
+def test_what_is_taken_on_the_way() -> None:
+    """Beyond exemplar and result, in bytes per pixel: of what is kept, and of a quarter that is worked on."""
+    pytest.importorskip("numba")
+    exemplar = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+
+    def made() -> otsynth_core.Result:
+        return otsynth_core.tile(exemplar, size=(512, 512), device="cpu", threads=2)
+
+    made()  # what compiling takes is left out
+    tracemalloc.start()
+    try:
+        result = made()
+        most = tracemalloc.get_traced_memory()[1] - result.image.nbytes
+    finally:
+        tracemalloc.stop()
+    assert most < 80 * 512**2, most / 512**2
