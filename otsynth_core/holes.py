@@ -166,19 +166,28 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def nearest(allowed: np.ndarray) -> np.ndarray:
-    """int32 (2, eh, ew): of every patch of an exemplar one that may be taken, itself if so, or one that is not far."""
-    shape = np.array(allowed.shape)
-    to = np.indices(allowed.shape, np.int32)
-    left = np.argwhere(~allowed)
+    """int32 (2, eh, ew): of every patch of an exemplar one that may be taken, itself if so, or one that is not far.
+
+    Neighbours are moved together as far as it goes, so that what they show still fits.
+    """
+    to, found, shape = np.indices(allowed.shape, np.int32), allowed.copy(), allowed.shape
+    lines = [np.flatnonzero(~allowed.all(1 - axis)) for axis in (0, 1)]
     reach = 1
-    while len(left) and reach < 2 * shape.max():
-        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
-            there = left + (reach * dy, reach * dx)
-            fits = ((there >= 0) & (there < shape)).all(1)
-            fits[fits] = allowed[tuple(there[fits].T)]
-            to[:, left[fits, 0], left[fits, 1]] = there[fits].T
-            left = left[~fits]
+    while not found.all() and reach < 2 * max(shape):
+        for way in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+            here, there = [], []
+            for d, n, at in zip(np.multiply(reach, way).tolist(), shape, lines, strict=True):
+                start = max(int(at[0]), -d)
+                stop = max(start, min(int(at[-1]) + 1, n - d))
+                here.append(slice(start, stop))
+                there.append(slice(start + d, stop + d))
+            to_here, found_here = to[:, here[0], here[1]], found[here[0], here[1]]
+            new = allowed[there[0], there[1]] & ~found_here
+            for axis in (0, 1):
+                to_here[axis][new] += reach * way[axis]
+            found_here |= new
         reach += 1 + reach // 4
+    left = np.argwhere(~found)
     if len(left):
         any = np.argwhere(allowed)
         to[:, left[:, 0], left[:, 1]] = any[np.arange(len(left)) * len(any) // len(left)].T

@@ -16,6 +16,9 @@ PART = 2**17
 SPARE = 8
 """How many more axes are iterated on than are wanted, so that the last of these converge as well."""
 ITERATIONS = 6
+LANES = 4
+"""Numbers in a descriptor are a multiple of so many: processors work on as many at once, and compilers are asked for
+few lengths."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Descriptor:
     axes: Any  # (s s C, k) V
     offset: Any  # (k,) V^T mu
     rows: Any  # (fh, a) phase of each row of patches, a = 0 where there is no period
-    columns: Any  # (fw, b) phase of each column
+    columns: Any  # (fw, b) phase of each column, and zeros
 
     @property
     def k(self) -> int:
@@ -73,8 +76,11 @@ def count(size: tuple[int, int], side: int, wrap: tuple[bool, bool] = (False, Fa
 
 
 def descriptor(basis: Basis, wrap: tuple[bool, bool], phases: tuple[np.ndarray, np.ndarray]) -> Descriptor:
-    """The descriptor by a basis and the phases of rows (fh, a) and columns (fw, b) of patches."""
-    return Descriptor(basis.side, wrap, basis.axes, basis.mean @ basis.axes, *phases)
+    """The descriptor by a basis and the phases of rows (fh, a) and columns (fw, b) of patches, filled up with zeros."""
+    rows, columns = phases
+    spare = -(basis.axes.shape[1] + rows.shape[1] + columns.shape[1]) % LANES
+    columns = np.pad(columns, [(0, 0), (0, spare)])
+    return Descriptor(basis.side, wrap, basis.axes, basis.mean @ basis.axes, rows, columns)
 
 
 def windows(image: np.ndarray, side: int) -> np.ndarray:

@@ -7,12 +7,15 @@ from numba import njit
 
 from ..patches import Descriptor
 from . import NEIGHBOURS, Offers, Wrap, flat, salted
-from .numpy import NumpyKernels, block, blocks, within
+from .numpy import NumpyKernels, block, within
 
 Array = np.ndarray
 
 ALL = np.ones((0, 0), bool)
 """In the place of which patches are loose: none is left out."""
+
+LANES = 16
+"""Numbers that a processor works on at once, at most: vectors are filled up with zeros to a multiple."""
 
 _compiled = njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
 
@@ -50,7 +53,7 @@ class CompiledKernels(NumpyKernels):
             difference = _loose(u, d, part, loose) - y[j[part][loose]]
             cost[within(part, rows)][loose] = np.einsum("ij,ij->i", difference, difference)
 
-        self._each(rows, _unfolded(d, free), band)
+        self._each(rows, _some(d, free), band)
         return cost
 
     def sweep(
@@ -73,7 +76,7 @@ class CompiledKernels(NumpyKernels):
             x = _loose(u, d, part, loose)
             self._swept(x, flat(Y), psi, C, offers, d.wrap, part, loose, new[:, here], cost[here])
 
-        self._each(rows, _unfolded(d, free), band)
+        self._each(rows, _some(d, free), band)
         return new, cost
 
     def _sweep_band(
@@ -144,8 +147,15 @@ class CompiledKernels(NumpyKernels):
 def _loose(u: Array, d: Descriptor, rows: slice, loose: Array) -> Array:
     """x_i of those patches in some rows that are loose, bool (rows, fw), one after another: (n, k)."""
     i, k = np.nonzero(loose)
-    p = blocks(u, d, rows)[i, k].reshape(len(i), len(d.axes))
-    return np.concatenate([p @ d.axes - d.offset, d.rows[rows][i], d.columns[k]], 1, dtype=np.float32)
+    X, (numbers, K) = np.empty((len(i), d.k), np.float32), d.axes.shape
+    axes = np.zeros((K, -(-numbers // LANES) * LANES), np.float32)
+    axes[:, :numbers] = d.axes.T
+    p = np.ascontiguousarray(block(u, d, rows))
+    side, line = _known(d.side), _known(d.side * u.shape[2])
+    _picked(p.reshape(len(p), -1), i, k, axes, d.offset, side, line, _known(axes.shape[1]), X)
+    X[:, K : K + d.rows.shape[1]] = d.rows[rows][i]
+    X[:, K + d.rows.shape[1] :] = d.columns[k]
+    return X
 
 
 def _known(number: int) -> tuple[int, ...]:
@@ -153,9 +163,9 @@ def _known(number: int) -> tuple[int, ...]:
     return (0,) * number
 
 
-def _unfolded(d: Descriptor, free: Array) -> int:
-    """Numbers in a row of patches one after another, of which some are left out."""
-    return int(free.mean() * free.shape[1] * len(d.axes)) + 1
+def _some(d: Descriptor, free: Array) -> int:
+    """Numbers in the descriptors of a row of patches, of which some are left out."""
+    return int(free.mean() * free.shape[1] * d.k) + 1
 
 
 @_compiled
@@ -178,6 +188,22 @@ def _project(p, axes, offset, side, X):  # type: ignore[no-untyped-def]
         for x in range(w):
             for t in range(k):
                 X[y, x, t] = line[t, x]
+
+
+@_compiled
+def _picked(p, i, j, axes, offset, side, line, numbers, X):  # type: ignore[no-untyped-def]
+    """Those that begin in rows i, columns j. p: (rows, columns C); axes: (k, numbers), zeros beyond side side C."""
+    q, planes = np.zeros(len(numbers), np.float32), len(line) // len(side)
+    for n in range(len(i)):
+        for dy in range(len(side)):
+            row, first = p[i[n] + dy], j[n] * planes
+            for t in range(len(line)):
+                q[dy * len(line) + t] = row[first + t]
+        for k in range(len(axes)):
+            axis, total = axes[k], -offset[k]
+            for t in range(len(numbers)):
+                total += axis[t] * q[t]
+            X[n, k] = total
 
 
 @_compiled

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..patches import Descriptor, windows
 from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
+T = TypeVar("T")
 
 ARRAYS = 8
 """How many arrays as large as the largest a thread has at most at a time."""
@@ -34,7 +36,7 @@ class NumpyKernels:
 
     def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
         self._count = threads or os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(self._count)
+        self._others = ThreadPoolExecutor(max(1, self._count - 1))
         self._alone = _libraries_alone()
         self._chunk = self.chunk if memory is None else min(self.chunk, memory * 2**20 // (4 * ARRAYS * self._count))
 
@@ -103,11 +105,14 @@ class NumpyKernels:
             np.exp(np.maximum(k, -LEAST, out=k), out=k)
 
         with self._alone():
-            list(self._threads.map(gibbs, parts))
+            self._shared(gibbs, parts)
             b = np.ones(m, np.float32)
+
+            def shares(rows: slice) -> Array:
+                return self._shares_band(K[rows], b)
+
             for _ in range(steps):
-                shares = list(self._threads.map(lambda rows, b=b: self._shares_band(K[rows], b), parts))
-                b = np.float32(n / m) / np.sum(shares, 0)
+                b = np.float32(n / m) / np.sum(self._shared(shares, parts), 0)
         return (p + np.float32(lam) * np.log(b)).reshape(psi.shape)
 
     def _shares_band(self, K: Array, b: Array) -> Array:
@@ -261,7 +266,24 @@ class NumpyKernels:
         threads = self._count if number * numbers > ALONE else 1
         turns = math.ceil(number / threads / max(1, self._chunk // numbers))  # of every thread
         with self._alone():
-            list(self._threads.map(work, bands(rows, math.ceil(number / threads / max(1, turns)))))
+            self._shared(work, bands(rows, math.ceil(number / threads / max(1, turns))))
+
+    def _shared(self, work: Callable[[slice], T], parts: list[slice]) -> list[T]:
+        """What `work` makes of every part. This thread takes its share: to wake another takes long as well."""
+        made: list[Any] = [None] * len(parts)
+        left = iter(enumerate(parts))
+
+        def some() -> None:
+            for n, part in left:
+                made[n] = work(part)
+
+        others = [self._others.submit(some) for _ in range(min(self._count, len(parts)) - 1)]
+        try:
+            some()
+        finally:
+            for other in others:
+                other.result()
+        return made
 
 
 def _libraries_alone() -> Callable[[], AbstractContextManager[object]]:

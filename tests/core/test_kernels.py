@@ -19,10 +19,10 @@ WRAPS = [(True, True), (True, False), (False, True), (False, False)]
 def scene() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
     e, u = blobs(30, 26, 3), blobs(20, 23, 3, seed=1)
-    V = basis(e, SIDE, 7, rng)
+    V = basis(e, SIDE, 8, rng)
     Y = np.stack([[V.axes.T @ (p.ravel() - V.mean) for p in row] for row in windows(e, SIDE)]).astype(np.float32)
     shape = Y.shape[:2]
-    X = rng.standard_normal((20, 23, 7)).astype(np.float32) * Y.std()
+    X = rng.standard_normal((20, 23, 8)).astype(np.float32) * Y.std()
     C = np.stack([rng.integers(side, size=(20, 23)) for side in shape]).astype(np.int32)
     psi = (0.1 * rng.standard_normal(shape)).astype(np.float32)
     return {"e": e, "u": u, "V": V, "X": X, "Y": Y, "C": C, "psi": psi}
@@ -33,7 +33,7 @@ def arrays(provider: kernels.Kernels, scene: dict, *names: str) -> list:
 
 
 def costs(scene: dict) -> np.ndarray:
-    x, y = scene["X"].reshape(-1, 7), scene["Y"].reshape(-1, 7)
+    x, y = scene["X"].reshape(-1, 8), scene["Y"].reshape(-1, 8)
     return ((x[:, None].astype(float) - y[None]) ** 2).sum(2)  # (n, m)
 
 
@@ -297,4 +297,4 @@ def test_memory_and_threads_bound_the_temporaries() -> None:
     whole = kernels.load("numpy", threads=2)
     small = kernels.load("numpy", threads=2, memory=1)
     assert small._chunk < whole._chunk / 8  # type: ignore[attr-defined]
-    assert small._threads._max_workers == 2  # type: ignore[attr-defined]
+    assert small._others._max_workers == 1  # type: ignore[attr-defined]

@@ -27,3 +27,15 @@ def test_where_nothing_varies_axes_are_any_and_there_are_no_more_than_numbers() 
     values, axes = patches.leading(np.zeros((4, 4)), 9, np.random.default_rng(0))
     np.testing.assert_allclose(values, 0, atol=1e-12)
     np.testing.assert_allclose(axes.T @ axes, np.eye(4), atol=1e-9)
+
+
+def test_descriptors_with_phases_are_of_few_lengths_and_cost_the_same() -> None:
+    e, rng = blobs(30, 40, 3), np.random.default_rng(0)
+    basis = patches.basis(e, 5, 16, rng)
+    phases = rng.random((26, 2)).astype(np.float32), rng.random((36, 1)).astype(np.float32)
+    d = patches.descriptor(basis, (False, False), phases)
+    assert (d.k, d.rows.shape[1]) == (20, 2)
+    np.testing.assert_array_equal(d.columns[:, :1], phases[1])
+    assert not d.columns[:, 1:].any()
+    plain = patches.descriptor(basis, (False, False), (phases[0][:, :0], phases[1][:, :0]))
+    assert plain.k == 16
