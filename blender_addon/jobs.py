@@ -91,12 +91,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Beside:
-    """What a task needs beside maps: the mask of a fill; of a mix another material's maps, and how much of it where.
+    """What a task needs beside maps: of a fill its mask; of a mix another material's maps, and how much of it where.
 
-    amount: None for the request's t everywhere.
+    source, other: of a fill, where material may be taken from, and another material to take it from; it may have
+    neither. amount: None for the request's t everywhere.
     """
 
     mask: np.ndarray | None = None
+    source: np.ndarray | None = None
     other: Mapping[str, Map] = field(default_factory=dict)
     amount: np.ndarray | None = None
 
@@ -115,7 +117,7 @@ def run(
         asked: dict[str, Any] = {"do": "run", "request": to_json(request), "maps": told, "other": others}
         images = [(given["file"], one.image) for given, one in zip(told, maps.values(), strict=True)]
         images += [(given["file"], one.image) for given, one in zip(others, beside.other.values(), strict=True)]
-        for name, values in (("mask", beside.mask), ("amount", beside.amount)):
+        for name, values in (("mask", beside.mask), ("source", beside.source), ("amount", beside.amount)):
             asked[name] = None if values is None else f"{folder}/{name}.npy"
             images += [] if values is None else [(asked[name], values)]
         for file, values in images:

@@ -127,7 +127,7 @@ def second(context: bpy.types.Context, whole: bool, name: str) -> list[Source]:
         return _second_material(context, name)
     image = bpy.data.images.get(name) if name else None
     if name and image is None:
-        raise InputError(f'There is no image "{name}" to mix with: choose another')
+        raise InputError(f'There is no image "{name}": choose another')
     if image is None:
         first = _active(context)
         trees = [tree for tree, _ in first.places]
@@ -144,7 +144,7 @@ def second(context: bpy.types.Context, whole: bool, name: str) -> list[Source]:
 def _second_material(context: bpy.types.Context, name: str) -> list[Source]:
     material = bpy.data.materials.get(name) if name else None
     if name and material is None:
-        raise InputError(f'There is no material "{name}" to mix with: choose another')
+        raise InputError(f'There is no material "{name}": choose another')
     if material is None:
         first = _material(context, context.space_data)[0]
         objects = getattr(context, "selected_objects", [])

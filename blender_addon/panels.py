@@ -101,6 +101,10 @@ def _fill(layout: Any, options: Any) -> None:
         layout.operator(OTSYNTH_OT_mask.bl_idname, icon="BRUSH_DATA")
     for name in ("invert", "margin", "fill_wrap"):
         layout.prop(options, name)
+    layout.prop_search(
+        options, *(("stock_material", bpy.data, "materials") if options.whole else ("stock", bpy.data, "images"))
+    )
+    layout.prop_search(options, "source_mask", bpy.data, "images")
     _button(layout, OTSYNTH_OT_fill, ForFill, options, "SELECT_SUBTRACT")
 
 

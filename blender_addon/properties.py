@@ -170,6 +170,15 @@ class ForFill(Common):
         name="Invert", description=_sentence(_FIELDS["invert"].metadata["help"])
     )
     margin: _whole("margin")  # type: ignore[valid-type]
+    stock: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Take From", description="Image to take material from; without one, the rest of the image that is filled"
+    )
+    stock_material: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Take From", description="Material to take from; without one, the rest of the images that are filled"
+    )
+    source_mask: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Source Mask", description="Image that is white, or was painted on, where material may be taken from"
+    )
     fill_wrap: _choice("wrap", Fill)  # type: ignore[valid-type]
 
 

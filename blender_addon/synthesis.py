@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,12 @@ def work(
     """
     sources, beside = nodes.sources(context, options.whole), jobs.Beside()
     notes: tuple[str, ...] = ()
+    stock = None
     if kind.task == Mix.task:
         partner = partners.read(context, options, sources)
         sources, beside, notes = partner.sources, partner.beside, partner.notes
+    if kind.task == Fill.task:
+        stock = partners.Stock.of(context, options, sources)
     request = properties.request(kind.task, options, lead(sources))
     requests = [replace(request, seed=(request.seed + n) % (MAX_SEED + 1)) for n in range(options.variations)]
     tiles = _tiles([source.image for source in sources])
@@ -98,17 +101,29 @@ def work(
     made: list[dict[int | None, _Made]] = [{} for _ in requests]
     numbers = tiles if options.udim == "each" else [first]
     for i, number in enumerate(numbers):
+        if made[0] and _gone(ones):
+            break
         sources = [one.source() for one in ones]
         read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
-        if kind.task == Fill.task:
-            beside = jobs.Beside(mask=_mask(options, sources, read, number))
+        if stock is not None:
+            beside = replace(stock.beside(sources, read, number), mask=_mask(options, sources, read, number))
         maps = {one.key: picture.map for one, picture in zip(ones, read, strict=True)}
         del sources, read
         for n, asked in enumerate(requests):
             steps = _ready(jobs.run(python, asked, maps, beside, options.preview and wait is aside), ones, notes)
             share = i * len(requests) + n, len(numbers) * len(requests)
             made[n][number] = yield from running.mapped(wait(steps), _updates(*share, number))
-    return _placed(ones, tiles, made, kind, options, owner)
+    there = [number for number in tiles if number in made[0]]
+    if (gone := _gone(ones)) and there != tiles:
+        words = f'"{gone}" was deleted meanwhile: of its tiles the result has {", ".join(map(str, there))}'
+        for one in (one for variant in made for one in variant.values()):
+            one.report["warnings"] = [*one.report["warnings"], words]
+    return _placed(ones, there if gone else tiles, made, kind, options, owner)
+
+
+def _gone(ones: list[_One]) -> str:
+    """The name of an image that was deleted while it was worked on; empty if all are there."""
+    return next((one.key for one in ones if one.trace.found() is None), "")
 
 
 def _ready(
@@ -155,7 +170,7 @@ def _mask(options: Any, sources: list[Source], read: list[Picture], number: int 
 
 def _placed(
     ones: list[_One],
-    tiles: list[int] | list[None],
+    tiles: Sequence[int | None],
     made: list[dict[int | None, _Made]],
     kind: Kind,
     options: Any,
@@ -195,7 +210,7 @@ def _placed(
 
 
 def _variants(
-    ones: list[_One], tiles: list[int] | list[None], made: list[dict[int | None, _Made]]
+    ones: list[_One], tiles: Sequence[int | None], made: list[dict[int | None, _Made]]
 ) -> Generator[list[dict[int | None, Ready]], None, None]:
     """Of each variant the values of every image, by tile: those that were made, and those that are taken over."""
     over = {

@@ -45,6 +45,8 @@ _GERMAN = {
     "Top to Bottom": "Von oben nach unten",
     "Not at All": "Gar nicht",
     "Mask Image": "Maskenbild",
+    "Take From": "Nehmen aus",
+    "Source Mask": "Quellmaske",
     "Next Variation": "Nächste Variation",
     "Keep This Variation": "Diese Variation behalten",
     "Release Memory": "Speicher freigeben",

@@ -19,7 +19,7 @@ MAX_SIDE = 16384
 MAX_SEED = 2**31 - 1
 """Largest seed: what fits a Blender integer property."""
 
-PROTOCOL = 5
+PROTOCOL = 6
 """Version of the worker's messages, see `worker`."""
 
 SNAP = "snap"

@@ -1,15 +1,15 @@
 """The worker: a process that another program starts, asks and listens to. One JSON object a line, both ways.
 
-Once it runs ``worker.serve(...)`` it says ``{"is": "ready", "protocol": 5}``. What can be asked of it, a line on stdin:
+Once it runs ``worker.serve(...)`` it says ``{"is": "ready", "protocol": 6}``. What can be asked of it, a line on stdin:
 
     {"do": "run", "request": {"task": "tile", ...}, "maps": [{"name": "color", "file": "IN.npy", "role": "color",
      "linear": false, "associated": false, "result": "OUT.npy"}, ...], "mask": "MASK.npy" or null,
-     "other": [{"name": ..., "file": ..., "role": ..., "linear": ..., "associated": ...}, ...], "amount": "T.npy" or
-     null, "folder": "/tmp/x", "preview": true}
+     "source": "S.npy" or null, "other": [{"name": ..., "file": ..., "role": ..., "linear": ..., "associated": ...},
+     ...], "amount": "T.npy" or null, "folder": "/tmp/x", "preview": true}
 
-The mask is of a fill; a mix has maps of another material, and where there is how much of it if not told by a number:
-of each role that one of the materials has alone there is no result. All files lie in the folder, which the worker
-deletes if who asked is gone in the middle. It answers any number of
+Mask and source mask are of a fill, which may have another material's maps to take from; a mix has such maps, and where
+there is how much of it if not told by a number: of each role that one of the materials has alone there is no result.
+All files lie in the folder, which the worker deletes if who asked is gone in the middle. It answers any number of
 
     {"is": "step", "level": 2, "levels": 5, "round": 3, "rounds": 8, "fraction": 0.4, "preview": null or
      {"file": "P.npy", "place": [top, left, bottom, right]}}
@@ -121,13 +121,18 @@ def _error(code: str, message: str, hint: str) -> dict[str, Any]:
 
 def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     maps = _maps(message["maps"])
-    mask, amount = (
-        None if message[name] is None else np.load(message[name], allow_pickle=False) for name in ("mask", "amount")
+    mask, source, amount = (
+        None if message[name] is None else np.load(message[name], allow_pickle=False)
+        for name in ("mask", "source", "amount")
     )
-    beside: tasks.Region | tasks.Blend | None = None if mask is None else tasks.Region(mask)
-    if message["other"]:
-        beside = tasks.Blend(_maps(message["other"]), amount)
-    shown = max([maps, *([beside.other] if isinstance(beside, tasks.Blend) else [])], key=lambda of: of.lead.planes)
+    other = _maps(message["other"]) if message["other"] else None
+    beside: tasks.Region | tasks.Blend | None = None
+    shown = maps
+    if mask is not None:
+        beside = tasks.Region(mask, source, other)
+    elif other is not None:
+        beside = tasks.Blend(other, amount)
+        shown = max(maps, other, key=lambda of: of.lead.planes)
     previews = _Previews(shown, Path(message["folder"])) if message["preview"] else None
 
     def tell(step: Step) -> None:

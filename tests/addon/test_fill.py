@@ -130,6 +130,78 @@ def test_invert_margin_and_wrap_are_passed_on(scene: Scene) -> None:
     assert report["filled"] > 160
 
 
+def moss(scene: Scene) -> tuple[np.ndarray, str]:
+    """Another texture, and the name of an image of it."""
+    made = np.rint(picture(64, 52, 3)[::-1] * (0.3, 0.8, 0.2)).astype(np.uint8)
+    return made, bpy.data.images.load(str(png(scene.folder / "moss.png", made))).name
+
+
+def left(scene: Scene, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+    """A mask whose left half is white, and the name of an image of it."""
+    made = np.zeros((*size, 1), np.uint8)
+    made[:, : size[1] // 2] = 255
+    return made, bpy.data.images.load(str(png(scene.folder / "left.png", made))).name
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_material_is_taken_from_another_image(scene: Scene, masked: bool) -> None:
+    other, stock = moss(scene)
+    source, name = left(scene, (64, 52)) if masked else (None, "")
+    bpy.ops.otsynth.fill(mask=white(scene), stock=stock, source_mask=name, **OPTIONS)
+    wanted = core().fill(picture(40, 48, 3), mask(), other=other, source_mask=source, **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_material_is_taken_from_where_the_source_mask_says(scene: Scene, painted: bool) -> None:
+    source, name = left(scene, (40, 48))
+    if painted:
+        bpy.ops.otsynth.mask()
+        name = bpy.context.scene.otsynth.mask
+        paint(bpy.data.images[name], np.s_[:, :24])
+    bpy.ops.otsynth.fill(mask=white(scene), source_mask=name, **OPTIONS)
+    wanted = core().fill(picture(40, 48, 3), mask(), source_mask=source, **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
+def test_a_whole_material_is_filled_from_another(scene: Scene) -> None:
+    forest = bpy.data.materials.new("Forest")
+    if forest.node_tree is None:
+        forest.use_nodes = True
+    node = forest.node_tree.nodes.new("ShaderNodeTexImage")
+    other, stock = moss(scene)
+    node.image = bpy.data.images[stock]
+    shader = next(n for n in forest.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    forest.node_tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    bpy.ops.otsynth.fill(mask=white(scene), whole=True, stock_material="Forest", **OPTIONS)
+    wanted = core().fill(picture(40, 48, 3), mask(), other=other, **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stock": "nothing"}, 'There is no image "nothing": choose another'),
+        ({"whole": True, "stock_material": "nothing"}, 'There is no material "nothing": choose another'),
+        ({"whole": True, "stock_material": "Empty"}, 'No image feeds the output of material "Empty"'),
+        ({"source_mask": "nothing"}, 'There is no image "nothing": choose another source mask, or none'),
+        ({"source_mask": "black.png"}, "source mask"),
+        ({"source_mask": "tall.png"}, "source mask is 9x40 px"),
+    ],
+)
+def test_a_stock_that_cannot_be_used_is_named(scene: Scene, options: dict, words: str) -> None:
+    for name, made in (("tall", picture(40, 9, 1)), ("black", 0 * mask())):
+        bpy.data.images.load(str(png(scene.folder / f"{name}.png", made)))
+    empty = bpy.data.materials.new("Empty")
+    if empty.node_tree is None:
+        empty.use_nodes = True
+    name, before = white(scene), scene.state()
+    with pytest.raises(RuntimeError) as refusal:
+        bpy.ops.otsynth.fill(mask=name, **options, **OPTIONS)
+    assert words in str(refusal.value)
+    assert scene.state() == before
+
+
 def test_variants_stand_beside_or_replace_the_last(scene: Scene) -> None:
     name = white(scene)
     for seed in (1, 2):

@@ -217,7 +217,7 @@ def test_a_worker_that_refuses_the_input_is_kept(jobs: ModuleType, tmp_path: Pat
 def test_an_answer_that_lacks_something_is_told(jobs: ModuleType, tmp_path: Path) -> None:
     program = tmp_path / "python"
     program.write_text(
-        f"#!{sys.executable}\nimport json, sys\nprint(json.dumps({{'is': 'ready', 'protocol': 5}}), flush=True)\n"
+        f"#!{sys.executable}\nimport json, sys\nprint(json.dumps({{'is': 'ready', 'protocol': 6}}), flush=True)\n"
         "sys.stdin.readline()\nprint(json.dumps({'is': 'step'}), flush=True)\nsys.stdin.readline()\n"
     )
     program.chmod(0o755)

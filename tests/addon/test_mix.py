@@ -113,10 +113,10 @@ def test_whole_materials_are_mixed_by_their_roles(scene: Scene, by: str) -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"other": "nothing"}, 'There is no image "nothing" to mix with'),
+        ({"other": "nothing"}, 'There is no image "nothing": choose another'),
         ({}, "0 other images are selected"),
         ({"whole": True}, "0 other materials are selected"),
-        ({"whole": True, "material": "nothing"}, 'There is no material "nothing" to mix with'),
+        ({"whole": True, "material": "nothing"}, 'There is no material "nothing": choose another'),
         ({"whole": True, "material": "Empty"}, "there is nothing to mix with"),
         ({"other": "moss.png", "t": 1.5}, "t is 1.5: it must be a number from 0.0 to 1.0"),
         ({"other": "moss.png", "t_map": "nothing"}, 'There is no image "nothing": choose another share map'),

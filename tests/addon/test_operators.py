@@ -120,7 +120,8 @@ def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     common = {"width", "height", "factor", "seed", "quality", "device", "whole", "use", "again", "udim", "store"}
     common |= {"variations", "preview", "asset"}
     assert set(properties.names(properties.ForTile)) == common | {"tile_size", "method", "band"}
-    assert set(properties.names(properties.ForFill)) == common | {"mask_from", "mask", "invert", "margin", "fill_wrap"}
+    masks = {"mask_from", "mask", "invert", "margin", "stock", "stock_material", "source_mask"}
+    assert set(properties.names(properties.ForFill)) == common | masks | {"fill_wrap"}
     assert set(properties.names(properties.ForSynthesize)) == common | {"wrap", "size"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
 
@@ -275,7 +276,7 @@ def program(scene: Scene, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTSYNTH_PYTHON", str(path))
 
 
-READY = 'print(json.dumps({"is": "ready", "protocol": 5}), flush=True); sys.stdin.readline()'
+READY = 'print(json.dumps({"is": "ready", "protocol": 6}), flush=True); sys.stdin.readline()'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script cannot stand for an executable")

@@ -531,7 +531,8 @@ def test_previews_of_a_fill_lie_where_the_hole_is(scene: Scene) -> None:
     scene.node.image = bpy.data.images.load(str(png(scene.folder / "large.png", picture(160, 150, 3))))
     bpy.data.images.load(str(png(scene.folder / "hole.png", mask)))
     synthesis = module("synthesis")
-    options = Options(mask_from="image", mask="hole.png", invert=False, margin=0, fill_wrap="none")
+    nothing = {"stock": "", "stock_material": "", "source_mask": ""}
+    options = Options(mask_from="image", mask="hole.png", invert=False, margin=0, fill_wrap="none", **nothing)
     work = synthesis.work(bpy.context, options, synthesis.Kind("Fill", "fill", "_filled"), module("background").aside)
     shown = [update for update in work if update is not None and update.preview is not None]
     assert shown

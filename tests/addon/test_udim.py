@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 from types import ModuleType
 
 import numpy as np
 import pytest
 
 from .conftest import MODULE, Scene, bpy, picture, png
+from .test_running import finished, started
 
 NUMBERS = (1001, 1002, 1011)
 
@@ -62,6 +64,25 @@ def test_tiles_that_are_asked_for_are_made_and_others_kept(
         np.testing.assert_array_equal(
             pixels.read(image, "color", number).map.image, wanted(number, dtype) if anew else tile(number, dtype)
         )
+
+
+@pytest.mark.parametrize("udim", ["active", "each"])
+def test_a_set_that_is_deleted_meanwhile_has_the_tiles_that_were_made(
+    pixels: ModuleType, scene: Scene, udim: str
+) -> None:
+    source = scene.node.image
+    source.tiles.active_index = 1
+    work = started(udim=udim)
+    while udim == "each" and ((update := next(work)) is None or update.fraction < 0.4):  # in the second of three
+        pass
+    bpy.data.images.remove(source)
+    (image,) = finished(work)
+    there = [1002] if udim == "active" else [1001, 1002]
+    assert pixels.numbers(image) == there
+    for number in there:
+        np.testing.assert_array_equal(pixels.read(image, "color", number).map.image, wanted(number))
+    words = f'"skin.1001.png" was deleted meanwhile: of its tiles the result has {", ".join(map(str, there))}'
+    assert words in json.loads(image["otsynth"])["warnings"]
 
 
 def test_a_packed_set_needs_no_files(pixels: ModuleType, scene: Scene) -> None:

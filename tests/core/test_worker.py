@@ -78,6 +78,7 @@ def run(folder: Path, side: int = 32, preview: bool = False, **changed: Any) -> 
         "request": to_json(Tile(device="numpy", seed=3)),
         "maps": [{**given, "result": str(folder / "out.npy"), **changed.pop("map", {})}],
         "mask": None,
+        "source": None,
         "other": [],
         "amount": None,
         "folder": str(folder),
