@@ -4,7 +4,8 @@ A whole piece is the best match there is, so no search leaves it; but a result m
 what the exemplar has once. A square that is verbatim, its surroundings included, is cut out, and its twin takes its
 place: what looks most like it in another part of the exemplar. Rounds of search then settle the joints.
 
-A graft is never as good as what it replaces, so there are no more than it takes: every other square of every other row.
+A graft is never as good as what it replaces, so there are no more than it takes: every other square of every other row,
+and between these where the twin is so like that nobody would know.
 """
 
 from __future__ import annotations
@@ -38,6 +39,21 @@ SETTLING = 2
 """Most rounds of search after the last graft: joints have settled then, and in more, pieces grow together again."""
 LATTICE = 2
 """Along each axis, one square in so many is grafted at a time."""
+ALIKE = 0.4
+"""Share of the variance that a twin may be off between the squares of a first lattice: it settles without a joint."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Squares that are grafted at a time: which along each axis, 0 or 1, and how far off a twin may be, see `ALIKE`."""
+
+    down: int
+    across: int
+    most: float = math.inf
+
+
+FIRST = Lattice(0, 0), Lattice(0, 1, ALIKE)
+LAST = Lattice(1, 1), Lattice(1, 0, ALIKE)
 
 
 def last(searches: int) -> int:
@@ -58,31 +74,36 @@ def grafted(
     variance: float,
     C: Array,
     shape: tuple[int, int],
-    turn: int,
+    lattice: Lattice,
 ) -> Generator[float, None, Array]:
-    """The field after grafts into the squares of one lattice: turn, 0 or 1, is of which.
+    """The field after grafts into the squares of one lattice.
 
     d, Y: how the frames of the image u and of the exemplar are described; variance: of the latter, `Basis.variance`;
     shape: (eh, ew), to which C refers. Yields, after each portion, how much of the round to follow is done: 0.
     """
-    down, across = (_Axis.of(kernels, n, f, w, turn) for n, f, w in zip(u.shape, C.shape[1:], d.wrap, strict=False))
+    turns = lattice.down, lattice.across
+    down, across = (
+        _Axis.of(kernels, n, f, w, turn) for n, f, w, turn in zip(u.shape, C.shape[1:], d.wrap, turns, strict=False)
+    )
     own = _at(C, down.middle, across.middle)
     stride = math.ceil(math.sqrt(math.prod(Y.shape[:2]) / TWINS))
     stock = Y[::stride, ::stride]
     psi = CONTRAST * (stock * stock).sum(2)
     frame = kernels.array(np.arange(FRAME))
-    twins, verbatim = [], []
+    twins, replaced = [], []
     for rows in bands(slice(0, own.shape[1]), PORTION // (own.shape[2] * math.prod(stock.shape[:2]))):
         x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
         corners = own[0, rows] - down.shift[rows, None], own[1, rows] - across.shift
         top, left = (corner.clip(0, side - 1) for corner, side in zip(corners, Y.shape, strict=False))
         source = Y[top, left]  # whose twin is sought: what stands in the image is a vote, and a little off it
-        verbatim.append(((x - source) ** 2).sum(2) < VERBATIM * variance)
         near = kernels.stacked([(axis // stride).reshape(1, -1, 1) for axis in (top, left)], 0)
         but = But(near, -(-SQUARE // stride), SAME * variance)
-        twins.append(kernels.assign(source.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2]))
+        twin = kernels.assign(source.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2])
+        twins.append(twin)
+        alike = ((stock[twin[0], twin[1]] - source) ** 2).sum(2) < lattice.most * variance
+        replaced.append(alike & (((x - source) ** 2).sum(2) < VERBATIM * variance))
         yield 0.0
-    placed = _at(kernels.stacked(verbatim, 0)[None], down.square, across.square)[0]
+    placed = _at(kernels.stacked(replaced, 0)[None], down.square, across.square)[0]
     placed = placed & (down.within[:, None] & across.within)
     moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)
     grafts = []

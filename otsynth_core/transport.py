@@ -395,11 +395,11 @@ class _Part:
                     yield 1.0
             self.cost = None  # the image will be another
 
-    def graft(self, u: Array, turn: int) -> Generator[float, None, None]:
+    def graft(self, u: Array, lattice: graft.Lattice) -> Generator[float, None, None]:
         """Squares that are verbatim give way to their twins."""
         assert self.frames is not None
         d, Y, variance = self.frames
-        self.C = yield from graft.grafted(self.kernels, u, d, Y, variance, self.C, self.positions, turn)
+        self.C = yield from graft.grafted(self.kernels, u, d, Y, variance, self.C, self.positions, lattice)
         self.cost = None
 
     def search(self, u: Array, key: int) -> Generator[float, None, None]:
@@ -496,7 +496,8 @@ class _Stage:
         number -= self.level.ascents
         if number >= 0 and self.level.grafts and number in (0, graft.last(self.level.searches)):
             for part in self.parts:
-                yield from part.graft(self.u, turn=int(number > 0))
+                for lattice in graft.LAST if number else graft.FIRST:
+                    yield from part.graft(self.u, lattice)
             for _ in self._voted():
                 yield 0.0
         for n, part in enumerate(self.parts):

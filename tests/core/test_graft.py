@@ -9,6 +9,7 @@ import pytest
 
 import otsynth_core
 from otsynth_core import graft
+from otsynth_core.graft import Lattice
 from otsynth_core.kernels import Kernels
 from otsynth_core.patches import basis, count, descriptor
 
@@ -18,7 +19,7 @@ SIDE = 5
 
 
 def grafted(
-    kernels: Kernels, e: np.ndarray, u: np.ndarray, C: np.ndarray, wrap: tuple[bool, bool], turn: int
+    kernels: Kernels, e: np.ndarray, u: np.ndarray, C: np.ndarray, wrap: tuple[bool, bool], lattice: Lattice
 ) -> np.ndarray:
     V = basis(e, graft.FRAME, 12, np.random.default_rng(0))
     described = []
@@ -27,7 +28,7 @@ def grafted(
         described.append(descriptor(V, around, (none[0], none[1])).on(kernels.array))
     Y = kernels.project(kernels.array(e), described[0])
     shape = count(e.shape[:2], SIDE)
-    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, turn)
+    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, lattice)
     while True:
         try:
             next(work)
@@ -35,10 +36,10 @@ def grafted(
             return kernels.numpy(end.value)
 
 
-def squares(shape: tuple[int, ...], turn: int) -> np.ndarray:
+def squares(shape: tuple[int, ...], lattice: Lattice) -> np.ndarray:
     """Every other one of every other row: which patches lie in them."""
     y, x = np.indices(shape) // graft.SQUARE % 2
-    return (y == turn) & (x == turn)
+    return (y == lattice.down) & (x == lattice.across)
 
 
 def twice(height: int, width: int, unlike: float) -> tuple[np.ndarray, np.ndarray]:
@@ -48,17 +49,19 @@ def twice(height: int, width: int, unlike: float) -> tuple[np.ndarray, np.ndarra
     return half, np.concatenate([half, half + noise], 1)
 
 
-@pytest.mark.parametrize("turn", [0, 1])
+@pytest.mark.parametrize("turns", [(0, 0), (0, 1), (1, 1), (1, 0)])
 def test_the_squares_of_a_lattice_take_twins_from_elsewhere(
-    provider: Kernels, turn: int, monkeypatch: pytest.MonkeyPatch
+    provider: Kernels, turns: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graft, "CONTRAST", 0.0)
     u, e = twice(32, 40, 0.05)
     C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
-    new = grafted(provider, e, u, C, (False, False), turn)
-    moved = (new != C).any(0)
-    np.testing.assert_array_equal(moved, squares(moved.shape, turn))
-    assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
+    for most, takes in ((np.inf, True), (0.5, True), (1e-4, False)):
+        lattice = Lattice(*turns, most)
+        new = grafted(provider, e, u, C, (False, False), lattice)
+        moved = (new != C).any(0)
+        np.testing.assert_array_equal(moved, squares(moved.shape, lattice) & takes)
+        assert (new[:, moved] - C[:, moved] == [[0], [40]]).all()
 
 
 @pytest.mark.parametrize("voted", [0.0, 0.02])
@@ -67,7 +70,7 @@ def test_the_same_in_another_place_is_no_twin(provider: Kernels, voted: float) -
     u, e = twice(32, 40, 0.0)
     u = u + np.random.default_rng(6).normal(0, voted, u.shape).astype(np.float32)
     C = np.indices((32 - SIDE + 1, 40 - SIDE + 1)).astype(np.int32)
-    new = grafted(provider, e, u, C, (False, False), 0)
+    new = grafted(provider, e, u, C, (False, False), Lattice(0, 0))
     moved = (new != C).any(0)
     assert moved.any()
     assert not (new[:, moved] - C[:, moved] == [[0], [40]]).all(0).any()
@@ -80,7 +83,7 @@ def test_twins_are_no_blander_than_what_they_replace(provider: Kernels, monkeypa
     share = []
     for contrast in (0.0, graft.CONTRAST):
         monkeypatch.setattr(graft, "CONTRAST", contrast)
-        new = grafted(provider, e, e[: 64 + SIDE - 1, : 28 + SIDE - 1], C, (False, False), 0)
+        new = grafted(provider, e, e[: 64 + SIDE - 1, : 28 + SIDE - 1], C, (False, False), Lattice(0, 0))
         share.append((new[1][(new != C).any(0)] < 36).mean())  # taken from where there is contrast
     assert share[1] > share[0] + 0.2, share
 
@@ -90,7 +93,7 @@ def test_what_is_not_verbatim_is_left(provider: Kernels) -> None:
     C = np.indices((40, 48)).astype(np.int32)
     C[0], C[1] = C[0] % 10 + 3, C[1] % 10 + 7
     u = blobs(40, 48, 3, seed=2)
-    np.testing.assert_array_equal(grafted(provider, e, u, C, (True, True), 0), C)
+    np.testing.assert_array_equal(grafted(provider, e, u, C, (True, True), Lattice(0, 0)), C)
 
 
 @pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, False)])
@@ -100,7 +103,7 @@ def test_every_answer_lies_inside(provider: Kernels, wrap: tuple[bool, bool], si
     shape, field = count(e.shape[:2], SIDE), count(size, SIDE, wrap)
     C = np.full((2, *field), 0, np.int32) + np.array([[[20]], [[3]]], np.int32)
     C = (C + np.indices(field)) % np.array(shape)[:, None, None]
-    new = grafted(provider, e, u, C.astype(np.int32), wrap, 1)
+    new = grafted(provider, e, u, C.astype(np.int32), wrap, Lattice(1, 1))
     assert new.dtype == np.int32
     assert new.shape == C.shape
     assert (new >= 0).all()
@@ -112,7 +115,7 @@ def test_a_lattice_of_twins_stands_for_all(provider: Kernels, monkeypatch: pytes
     monkeypatch.setattr(graft, "CONTRAST", 0.0)
     u, e = twice(32, 42, 0.05)
     C = np.indices((32 - SIDE + 1, 42 - SIDE + 1)).astype(np.int32)
-    new = grafted(provider, e, u, C, (False, False), 0)
+    new = grafted(provider, e, u, C, (False, False), Lattice(0, 0))
     moved = (new != C).any(0)
     assert moved.any()
     assert (np.abs(new[:, moved] - C[:, moved] - [[0], [42]]).max(1) <= 3).all()
