@@ -64,6 +64,8 @@ PORTION = 2**19
 """Most patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
 FEW = 2**16
 """And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
+DESCRIBED = 4
+"""Portions into which each is parted at the finest level, where descriptors are not kept but made for every sweep."""
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,8 @@ class _Part:
         self.potentials = [0 * group.fair for group in self.groups]
         self.typical: Any = None
         self.cost: Array | None = None
-        self.portions = portions(*level.field)
+        self.keeps = level.index > 0 or view is not None  # descriptors for a round: elsewhere they would be the most
+        self.portions = portions(*level.field, parts=1 if self.keeps else DESCRIBED)
         self.C: Array = None
         self.share: Any = share
         self.among: Array | None = None
@@ -390,7 +393,7 @@ class _Part:
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
             yield rows.stop / len(X)
         if self.known.wary:
-            for work in (self._priced(u), self._weighed()):
+            for work in (self._priced(u, {}), self._weighed()):
                 for _ in work:
                     yield 1.0
             self.cost = None  # the image will be another
@@ -406,7 +409,8 @@ class _Part:
         """The use of groups is balanced, and every patch takes the best of what is offered."""
         kernels, free, ticks = self.kernels, self.known.free, 0
         every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions)
-        for _ in self._priced(u) if self.cost is None else ():
+        kept: dict[int, Array] = {}
+        for _ in self._priced(u, kept) if self.cost is None else ():
             yield (ticks := ticks + 1) / every
         assert self.cost is not None
         used, roots = [0 * group.fair for group in self.groups], 0.0
@@ -425,18 +429,29 @@ class _Part:
         for offers in search.sweeps(max(self.positions), grace, key):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
-                C[:, rows], self.cost[rows] = kernels.sweep(u, self.d, self.Y, bias, self.C, offers, rows, free)
+                X = self._patches(u, rows, kept)
+                C[:, rows], self.cost[rows] = kernels.sweep(X, self.Y, bias, self.C, offers, self.d.wrap, rows, free)
                 self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
         for _ in self._weighed():
             yield (ticks := ticks + 1) / every
 
-    def _priced(self, u: Array) -> Generator[None, None, None]:
+    def _patches(self, u: Array, rows: slice, kept: dict[int, Array]) -> Array:
+        """The descriptors of the image's patches in some rows, from those that the round has made if they are kept."""
+        X = kept.get(rows.start)
+        if X is None:
+            X = self.kernels.project(u, self.d, rows, self.known.free)
+            if self.keeps:
+                kept[rows.start] = X
+        return X
+
+    def _priced(self, u: Array, kept: dict[int, Array]) -> Generator[None, None, None]:
         """Finds what each patch's answer costs; yields after each portion."""
         self.cost = self.kernels.empty(self.level.field, self.weight)
         for rows in self.portions:
-            self.cost[rows] = self.kernels.distances(u, self.d, self.Y, self.C, rows, self.known.free)
+            X = self._patches(u, rows, kept)
+            self.cost[rows] = self.kernels.distances(X, self.Y, self.C, rows, self.known.free)
             self.known.hold(self.C, self.cost, rows)
             yield
 
@@ -530,9 +545,12 @@ class _Stage:
             yield
 
 
-def portions(rows: int, width: int, least: int = 1) -> list[slice]:
-    """What is worked on between two Steps, of so many rows of so many patches: at least so many rows."""
-    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4)) // width))
+def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:
+    """What is worked on between two Steps, of so many rows of so many patches: at least so many rows.
+
+    Or one of so many parts of it.
+    """
+    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4)) // parts // width))
 
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:

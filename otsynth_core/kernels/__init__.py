@@ -86,8 +86,12 @@ class Kernels(Protocol):
     def numpy(self, values: Array) -> np.ndarray:
         """The way back."""
 
-    def project(self, u: Array, d: Descriptor) -> Array:
-        """X: x_i = V^T (P_i u - mu) and the phases, for every patch i."""
+    def project(self, u: Array, d: Descriptor, rows: slice | None = None, free: Array | None = None) -> Array:
+        """X: x_i = V^T (P_i u - mu) and the phases, for every patch i: (fh, fw, k), some rows or all.
+
+        free: (fh, fw), 0 for patches whose answer does not matter, here and below: a provider may leave them out. Their
+        descriptors are then known to itself only: X is no array of any shape, and goes with the same rows and free.
+        """
 
     def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:
         """The biased nearest neighbour over the whole exemplar: C(i) = argmin_j |x_i - y_j|^2 - psi_j.
@@ -104,27 +108,25 @@ class Kernels(Protocol):
         everything gains at a bounded rate, and no number is denormal.
         """
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
-        """cost: |x_i - y_C(i)|^2 for some rows.
-
-        free: (fh, fw), 0 for patches whose answer does not matter, here and below: a provider may leave them out.
-        """
+    def distances(self, X: Array, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
+        """cost: |x_i - y_C(i)|^2 for some rows, whose descriptors are X."""
 
     def sweep(
         self,
-        u: Array,
-        d: Descriptor,
+        X: Array,
         Y: Array,
         psi: Array,
         C: Array,
         offers: Offers,
+        wrap: Wrap,
         rows: slice,
         free: Array | None = None,
     ) -> tuple[Array, Array]:
-        """In some rows, each patch takes the best of the answers offered to it; returns their new C and its cost.
+        """In some rows, whose descriptors are X, each patch takes the best of the answers offered to it.
 
-        The best has the least |x_i - y_N|^2 - psi_N, of which a neighbour's answer is let off `offers.grace`; among
-        equals the first. What lies outside the exemplar, or has no neighbour there, is not offered.
+        Returns their new C and its cost. The best has the least |x_i - y_N|^2 - psi_N, of which a neighbour's answer is
+        let off `offers.grace`; among equals the first. What lies outside the exemplar, or has no neighbour there, is
+        not offered.
         """
 
     def counts(self, labels: Array, number: int) -> Array:

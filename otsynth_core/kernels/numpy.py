@@ -46,13 +46,15 @@ class NumpyKernels:
     def numpy(self, values: Array) -> Array:
         return values
 
-    def project(self, u: Array, d: Descriptor) -> Array:
-        X = np.empty((*d.field(*u.shape[:2]), d.k), np.float32)
+    def project(self, u: Array, d: Descriptor, rows: slice | None = None, free: Array | None = None) -> Array:
+        fh, fw = d.field(*u.shape[:2])
+        rows = rows or slice(0, fh)
+        X = np.empty((rows.stop - rows.start, fw, d.k), np.float32)
 
-        def band(rows: slice) -> None:
-            X[rows] = self._described(u, d, rows)
+        def band(part: slice) -> None:
+            X[within(part, rows)] = self._described(u, d, part)
 
-        self._each(slice(0, len(X)), X.shape[1] * self._numbers(d), band)
+        self._each(rows, fw * self._numbers(d), band)
         return X
 
     def _numbers(self, d: Descriptor) -> int:
@@ -119,35 +121,34 @@ class NumpyKernels:
         """sum_i K_ij / sum_j K_ij b_j over some rows of K."""
         return (1 / (K @ b)) @ K
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
-        cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
+    def distances(self, X: Array, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
+        cost = np.empty(X.shape[:2], np.float32)
 
         def band(part: slice) -> None:
-            j = (C[0, part] * Y.shape[1] + C[1, part]).ravel()
-            cost[within(part, rows)] = _costs(flat(self._described(u, d, part)), flat(Y), j).reshape(-1, C.shape[2])
+            here, j = within(part, rows), (C[0, part] * Y.shape[1] + C[1, part]).ravel()
+            cost[here] = _costs(flat(X[here]), flat(Y), j).reshape(-1, C.shape[2])
 
-        self._each(rows, C.shape[2] * self._numbers(d), band)
+        self._each(rows, C.shape[2] * X.shape[2], band)
         return cost
 
     def sweep(
         self,
-        u: Array,
-        d: Descriptor,
+        X: Array,
         Y: Array,
         psi: Array,
         C: Array,
         offers: Offers,
+        wrap: Wrap,
         rows: slice,
         free: Array | None = None,
     ) -> tuple[Array, Array]:
-        cost = np.empty((rows.stop - rows.start, C.shape[2]), np.float32)
-        new = np.empty((2, *cost.shape), np.int32)
+        cost, new = np.empty(X.shape[:2], np.float32), np.empty((2, *X.shape[:2]), np.int32)
 
         def band(part: slice) -> None:
-            x, here = flat(self._described(u, d, part)), within(part, rows)
-            self._sweep_band(x, flat(Y), psi, C, offers, d.wrap, part, new[:, here], cost[here])
+            here = within(part, rows)
+            self._sweep_band(flat(X[here]), flat(Y), psi, C, offers, wrap, part, new[:, here], cost[here])
 
-        self._each(rows, C.shape[2] * self._numbers(d), band)
+        self._each(rows, C.shape[2] * X.shape[2], band)
         return new, cost
 
     def _sweep_band(

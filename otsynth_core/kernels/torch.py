@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..patches import Descriptor
 from ..spec import InputError
-from . import LEAST, NEIGHBOURS, But, Offers, Scalar, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = torch.Tensor
 
@@ -57,9 +57,10 @@ class TorchKernels:
     def numpy(self, values: Array) -> np.ndarray:
         return values.cpu().numpy()
 
-    def project(self, u: Array, d: Descriptor) -> Array:
-        fh, _ = d.field(*u.shape[:2])
-        return torch.cat([self._described(u, d, part) for part in self._bands(slice(0, fh), u, d)])
+    def project(self, u: Array, d: Descriptor, rows: slice | None = None, free: Array | None = None) -> Array:
+        fh, fw = d.field(*u.shape[:2])
+        parts = bands(rows or slice(0, fh), self._chunk // (fw * d.k))
+        return self.stacked([self._described(u, d, part) for part in parts], 0)
 
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
@@ -105,29 +106,32 @@ class TorchKernels:
             b = n / m / ((1 / (K @ b)) @ K)
         return (p + lam * b.log()).reshape(psi.shape)
 
-    def distances(self, u: Array, d: Descriptor, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
-        y, j = flat(Y), C[0] * Y.shape[1] + C[1]
-        return torch.cat([_costs(self._described(u, d, part), y, j[part]) for part in self._bands(rows, u, d)])
+    def distances(self, X: Array, Y: Array, C: Array, rows: slice, free: Array | None = None) -> Array:
+        y, j = flat(Y), C[0, rows] * Y.shape[1] + C[1, rows]
+        return self.stacked([_costs(X[part], y, j[part]) for part in self._bands(X)], 0)
 
     def sweep(
         self,
-        u: Array,
-        d: Descriptor,
+        X: Array,
         Y: Array,
         psi: Array,
         C: Array,
         offers: Offers,
+        wrap: Wrap,
         rows: slice,
         free: Array | None = None,
     ) -> tuple[Array, Array]:
-        parts = [self._sweep_band(u, d, Y, psi, C, offers, part) for part in self._bands(rows, u, d)]
+        parts = []
+        for part in self._bands(X):
+            own = slice(rows.start + part.start, rows.start + part.stop)
+            parts.append(self._sweep_band(X[part], Y, psi, C, offers, wrap, own))
         return self.stacked([N for N, _ in parts], 1), self.stacked([cost for _, cost in parts], 0)
 
     def _sweep_band(
-        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+        self, x: Array, Y: Array, psi: Array, C: Array, offers: Offers, wrap: Wrap, rows: slice
     ) -> tuple[Array, Array]:
         (fh, fw), (eh, ew) = C.shape[1:], psi.shape
-        x, y, p = self._described(u, d, rows), flat(Y), psi.reshape(-1)
+        y, p = flat(Y), psi.reshape(-1)
         i, k = torch.arange(rows.start, rows.stop, device=self.device), torch.arange(fw, device=self.device)
         taken = own = C[:, rows]
         j = own[0] * ew + own[1]
@@ -147,8 +151,8 @@ class TorchKernels:
         for dy, dx in NEIGHBOURS:
             dy, dx = offers.reach * dy, offers.reach * dx
             N = C[:, ((i - dy) % fh)[:, None], (k - dx) % fw]
-            there_y = (i - dy >= 0) & (i - dy < fh) | d.wrap[0]
-            there_x = (k - dx >= 0) & (k - dx < fw) | d.wrap[1]
+            there_y = (i - dy >= 0) & (i - dy < fh) | wrap[0]
+            there_x = (k - dx >= 0) & (k - dx < fw) | wrap[1]
             offer(torch.stack([N[0] + dy, N[1] + dx]), there_y[:, None] & there_x, offers.grace)
         index = i[:, None] * fw + k
         for trial, r in enumerate(offers.radii):
@@ -214,8 +218,8 @@ class TorchKernels:
     def mean(self, values: Array) -> Array:
         return values.mean()
 
-    def _bands(self, rows: slice, u: Array, d: Descriptor) -> list[slice]:
-        return bands(rows, self._chunk // (u.shape[1] * d.k))
+    def _bands(self, X: Array) -> list[slice]:
+        return bands(slice(0, len(X)), self._chunk // X[0].numel())
 
 
 def _costs(x: Array, y: Array, j: Array) -> Array:

@@ -6,8 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
-from ..patches import Descriptor
-from . import NEIGHBOURS, But, Offers, flat, salted
+from . import NEIGHBOURS, But, Offers, Wrap, flat, salted
 from .torch import TorchKernels
 
 Array = torch.Tensor
@@ -29,7 +28,7 @@ class TritonKernels(TorchKernels):
         C, u = torch.zeros((2, 8, 8), device=self.device, dtype=torch.int32), X[..., :3].contiguous()
         self.assign(X, X, psi)
         self.assign(X, X, psi, But(C, 1, 0.0))
-        self._sweep(X, X, psi, C, Offers(1, (2, 2, 2), 0.0, 0), (True, True), slice(0, 8))
+        self.sweep(X, X, psi, C, Offers(1, (2, 2, 2), 0.0, 0), (True, True), slice(0, 8))
         self.vote(u, C, psi + 1, 1, (8, 8))
         return self
 
@@ -52,25 +51,19 @@ class TritonKernels(TorchKernels):
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
 
     def _sweep_band(
-        self, u: Array, d: Descriptor, Y: Array, psi: Array, C: Array, offers: Offers, rows: slice
+        self, x: Array, Y: Array, psi: Array, C: Array, offers: Offers, wrap: Wrap, rows: slice
     ) -> tuple[Array, Array]:
-        return self._sweep(self._described(u, d, rows), Y, psi, C, offers, d.wrap, rows)
-
-    def _sweep(
-        self, X: Array, Y: Array, psi: Array, C: Array, offers: Offers, wrap: tuple[bool, bool], rows: slice
-    ) -> tuple[Array, Array]:
-        """`sweep` of some rows whose descriptors are at hand."""
-        (fh, fw), (eh, ew), height = C.shape[1:], psi.shape, len(X)
+        (fh, fw), (eh, ew), height = C.shape[1:], psi.shape, len(x)
         N = torch.empty((2, height, fw), device=self.device, dtype=torch.int32)
         cost = torch.empty((height, fw), device=self.device)
         grace = torch.as_tensor(offers.grace, dtype=torch.float32, device=self.device)
         C, radii = C.contiguous(), (*offers.radii, 0, 0, 0)
         salts = [_signed(salted(offers.key + trial)) for trial in range(3)]
         _swept[(triton.cdiv(height * fw, BLOCK),)](
-            X.contiguous(), Y.contiguous(), psi.contiguous(), C[0], C[1], grace, N[0], N[1], cost,
+            x.contiguous(), Y.contiguous(), psi.contiguous(), C[0], C[1], grace, N[0], N[1], cost,
             rows.start, height * fw, fh, fw, eh, ew, offers.reach, *radii[:3], *salts,
             DOWN=wrap[0], ACROSS=wrap[1], DIRECTIONS=NEIGHBOURS, TRIALS=len(offers.radii),
-            k=X.shape[2], K=_padded(X.shape[2]), BLOCK=BLOCK,
+            k=x.shape[2], K=_padded(x.shape[2]), BLOCK=BLOCK,
         )  # fmt: skip
         return N, cost
 

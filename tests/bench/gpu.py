@@ -64,7 +64,7 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
     d, shape = at["of_u"].on(compute.array), at["psi"].shape
     Y, X = compute.project(e, at["of_e"].on(compute.array)), compute.project(u, d)
     few, rows = X[::16, ::16], slice(0, len(at["u"]))
-    cost = compute.distances(u, d, Y, C, rows)
+    cost = compute.distances(X, Y, C, rows)
     mean, offers = compute.mean(cost), Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
     labels, but = C[0] % 256, kernels.But(C[:, ::16, ::16], 8, 1e-5 * at["scale"])
     return {
@@ -72,8 +72,8 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "assign": lambda: compute.assign(few, Y, psi),
         "assign, but": lambda: compute.assign(few, Y, psi, but),
         "ascend": lambda: compute.ascend(few, Y[::4, ::4], psi[::4, ::4], 0.05 * at["scale"], 3),
-        "distances": lambda: compute.distances(u, d, Y, C, rows),
-        "sweep": lambda: compute.sweep(u, d, Y, psi, C, offers, rows)[0],
+        "distances": lambda: compute.distances(X, Y, C, rows),
+        "sweep": lambda: compute.sweep(X, Y, psi, C, offers, d.wrap, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
         "upsample": lambda: compute.upsample(C[:, ::2, ::2], (rows.stop, rows.stop), shape, rows),
         "weights": lambda: compute.weights(cost, mean),

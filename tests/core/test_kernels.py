@@ -102,10 +102,10 @@ def test_ascend(provider: kernels.Kernels, scene: dict, steps: int) -> None:
 def test_distances(banded: kernels.Kernels, scene: dict) -> None:
     d = described(scene, "u", (True, True))
     u, Y, C = arrays(banded, scene, "u", "Y", "C")
-    X = banded.numpy(banded.project(u, d.on(banded.array)))
-    wanted = ((X - scene["Y"][tuple(scene["C"])]) ** 2).sum(-1)
+    X = banded.project(u, d.on(banded.array))
+    wanted = ((banded.numpy(X) - scene["Y"][tuple(scene["C"])]) ** 2).sum(-1)
     for rows in (slice(0, 20), slice(7, 12)):
-        cost = banded.numpy(banded.distances(u, d.on(banded.array), Y, C, rows))
+        cost = banded.numpy(banded.distances(X[rows], Y, C, rows))
         np.testing.assert_allclose(cost, wanted[rows], rtol=1e-4, atol=1e-5)
 
 
@@ -150,7 +150,8 @@ def test_sweep(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool], of
     assert (wanted != C).any(0).mean() > 0.2
     u, Y, psi = arrays(banded, scene, "u", "Y", "psi")
     for rows in (slice(0, fh), slice(5, 9)):
-        new, cost = (banded.numpy(a) for a in banded.sweep(u, d, Y, psi, banded.array(C), offers, rows))
+        seen = banded.project(u, d, rows)
+        new, cost = (banded.numpy(a) for a in banded.sweep(seen, Y, psi, banded.array(C), offers, wrap, rows))
         assert new.dtype == np.int32
         np.testing.assert_array_equal(new[:, clear[rows]], wanted[:, rows][:, clear[rows]])
         np.testing.assert_allclose(cost, ((X[rows] - scene["Y"][tuple(new)]) ** 2).sum(-1), rtol=1e-4, atol=1e-5)
@@ -222,8 +223,10 @@ def test_patches_that_do_not_matter_change_nothing_for_the_others(
     offers = Offers(1, (9, 2), 0.05, 3)
     weight = banded.array(np.random.default_rng(0).uniform(0.1, 1, (fh, fw)).astype(np.float32))
     for rows in (slice(0, fh), slice(4, 9), slice(9, 11)):  # of the last none matter
-        for name, given in (("distances", (u, d, Y, field, rows)), ("sweep", (u, d, Y, psi, field, offers, rows))):
-            alone, whole = (getattr(banded, name)(*given, *more) for more in ((some,), ()))
+        for name, given in (("distances", (Y, field, rows)), ("sweep", (Y, psi, field, offers, wrap, rows))):
+            alone, whole = (
+                getattr(banded, name)(banded.project(u, d, rows, *more), *given, *more) for more in ((some,), ())
+            )
             pairs = zip(alone, whole, strict=True) if name == "sweep" else [(alone, whole)]
             for one, other in pairs:
                 one, other = (banded.numpy(a)[..., free[rows]] for a in (one, other))
