@@ -57,7 +57,7 @@ LAST = Lattice(1, 1), Lattice(1, 0, ALIKE)
 
 
 def last(searches: int) -> int:
-    """Before which of so many rounds of search the second lattice of squares is grafted."""
+    """Before which of so many rounds of search the squares of `LAST` are grafted; those of `FIRST` are before any."""
     return searches - min(SETTLING, searches // 2)
 
 

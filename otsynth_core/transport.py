@@ -65,7 +65,7 @@ PORTION = 2**19
 FEW = 2**16
 """And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
 DESCRIBED = 4
-"""Portions into which each is parted at the finest level, where descriptors are not kept but made for every sweep."""
+"""Parts of a quarter that is worked on at the finest level: descriptors are not kept there but made for every sweep."""
 
 
 @dataclass(frozen=True)
@@ -548,9 +548,9 @@ class _Stage:
 def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:
     """What is worked on between two Steps, of so many rows of so many patches: at least so many rows.
 
-    Or one of so many parts of it.
+    parts: into how many what is a large share of a small picture is parted further.
     """
-    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4)) // parts // width))
+    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4) // parts) // width))
 
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
