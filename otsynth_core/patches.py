@@ -11,11 +11,11 @@ from numpy.lib.stride_tricks import as_strided
 
 SAMPLE = 3 * 2**19
 """Numbers in the sample of patches whose principal axes are taken: some 20000 patches of 5 px, colour."""
-PART = 2**17
-"""And how many of them are squared at a time."""
+SQUARED = 256
+"""Most numbers of a vector of whose covariance all entries are found: of more, it is only multiplied by."""
 SPARE = 8
 """How many more axes are iterated on than are wanted, so that the last of these converge as well."""
-ITERATIONS = 6
+ITERATIONS = 4
 LANES = 4
 """Numbers in a descriptor are a multiple of so many: processors work on as many at once, and compilers are asked for
 few lengths."""
@@ -98,21 +98,28 @@ def basis(exemplar: np.ndarray, side: int, components: int, rng: np.random.Gener
     most = SAMPLE // numbers
     sample = blocks if eh * ew <= most else blocks[rng.integers(eh, size=most), rng.integers(ew, size=most)]
     p = sample.reshape(-1, numbers)
-    mean = p.mean(0, np.float64)
-    parts = (part - mean.astype(np.float32) for part in np.array_split(p, 1 + p.size // PART))
-    values, axes = leading(sum(part.T @ part for part in parts) / len(p), components, rng)
+    mean = p.mean(0, np.float64).astype(np.float32)
+    values, axes = leading(p - mean, components, rng)
     deviations = np.sqrt(values.clip(0))  # rounding makes a variance of nothing negative
-    return Basis(side, mean.astype(np.float32), np.ascontiguousarray(axes, np.float32), deviations)
+    return Basis(side, mean, np.ascontiguousarray(axes, np.float32), deviations)
 
 
-def leading(S: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The k largest eigenvalues, descending, and eigenvectors, in columns, of a covariance S (n, n); at most n of them.
+def leading(p: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest variances, descending, and axes, in columns, of float32 vectors p (m, n) of mean 0; at most n.
 
     By subspace iteration (Halko et al., *Finding Structure with Randomness*, 2011, algorithm 4.4), for of the frames
-    of grafts, n = 845, a few are wanted of many. Where eigenvalues hardly differ it finds others as good.
+    of grafts, n = 845, a few are wanted of many. Where variances hardly differ it finds others as good.
     """
-    S, Q = np.asarray(S, np.float64), rng.standard_normal((len(S), min(len(S), k + SPARE)))
+    n, S = p.shape[1], p.T @ p if p.shape[1] <= SQUARED else None
+
+    def times(Q: np.ndarray) -> np.ndarray:
+        """p^T p Q / m, multiplied from the left, which is faster."""
+        R = Q.T.astype(np.float32)
+        product = R @ p.T @ p if S is None else R @ S
+        return product.T.astype(np.float64) / len(p)
+
+    Q = rng.standard_normal((n, min(n, k + SPARE)))
     for _ in range(ITERATIONS):
-        Q = np.linalg.qr(S @ Q)[0]
-    values, V = np.linalg.eigh(Q.T @ S @ Q)  # ascending
+        Q = np.linalg.qr(times(Q))[0]
+    values, V = np.linalg.eigh(Q.T @ times(Q))  # ascending
     return values[::-1][:k], (Q @ V)[:, ::-1][:, :k]

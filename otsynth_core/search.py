@@ -13,7 +13,16 @@ REACH = (1, 2)
 """Distances at which neighbours are asked, one sweep each."""
 
 
+def reaches(far: int) -> tuple[int, ...]:
+    """Of the sweeps of a round with random tries from `far` px.
+
+    0 is for a field of which only the joints are left to be set right, as one that was carried up to the finest level:
+    the nearest neighbours are asked, and nothing is tried at random.
+    """
+    return REACH if far else REACH[:1]
+
+
 def sweeps(far: int, grace: Scalar, key: int) -> list[Offers]:
-    """What the sweeps of a round offer: neighbours at each reach, random tries from `far` px down to 2."""
-    radii = (far, far // 8 + 1, 2)
-    return [Offers(reach, radii, grace, key + n * len(radii)) for n, reach in enumerate(REACH)]
+    """What the sweeps of a round offer: neighbours at each reach, random tries from `far` px, if not 0, down to 2."""
+    radii = (far, far // 8 + 1, 2) if far else ()
+    return [Offers(reach, radii, grace, key + n * len(radii)) for n, reach in enumerate(reaches(far))]

@@ -351,8 +351,9 @@ class _Part:
         self.potentials = [0 * group.fair for group in self.groups]
         self.typical: Any = None
         self.cost: Array | None = None
-        self.keeps = level.index > 0 or view is not None  # descriptors for a round: elsewhere they would be the most
-        self.portions = portions(*level.field, parts=1 if self.keeps else DESCRIBED)
+        self.far = 0  # to where there are random tries
+        self.fine = level.index == 0 and view is None  # a level of many patches, where little is left to be found
+        self.portions = portions(*level.field, parts=DESCRIBED if self.fine else 1)
         self.C: Array = None
         self.share: Any = share
         self.among: Array | None = None
@@ -367,6 +368,7 @@ class _Part:
 
         cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
         """
+        self.far = 0 if self.fine and carry else max(self.positions)
         self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
             self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.positions, rows)
@@ -408,7 +410,7 @@ class _Part:
     def search(self, u: Array, key: int) -> Generator[float, None, None]:
         """The use of groups is balanced, and every patch takes the best of what is offered."""
         kernels, free, ticks = self.kernels, self.known.free, 0
-        every = (len(search.REACH) + 2 + (self.cost is None)) * len(self.portions)
+        every = (len(search.reaches(self.far)) + 2 + (self.cost is None)) * len(self.portions)
         kept: dict[int, Array] = {}
         for _ in self._priced(u, kept) if self.cost is None else ():
             yield (ticks := ticks + 1) / every
@@ -426,7 +428,7 @@ class _Part:
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale / self.typical)
             bias = bias + self.typical * self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost) / self.known.share
-        for offers in search.sweeps(max(self.positions), grace, key):
+        for offers in search.sweeps(self.far, grace, key):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
                 X = self._patches(u, rows, kept)
@@ -442,7 +444,7 @@ class _Part:
         X = kept.get(rows.start)
         if X is None:
             X = self.kernels.project(u, self.d, rows, self.known.free)
-            if self.keeps:
+            if not self.fine:  # there they would be the most that is kept
                 kept[rows.start] = X
         return X
 
