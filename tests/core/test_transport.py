@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,6 +226,28 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
     assert unevenness(no_balance, dots) > 1.5 * unevenness(whole[0], dots)
     even = solved(photo, type(kernels.load("numpy")), "weights", lambda self, cost, mean: np.ones_like(cost))
     assert metrics.sharpness(even.image, photo) < metrics.sharpness(photos[0].image, photo) - 0.05
+
+
+def test_nothing_is_tried_at_random_where_only_joints_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the finest level of a whole picture; in a hole that is where the last of its rim is found."""
+    tried: list[bool] = []
+    sweep = NumpyKernels.sweep
+
+    def seen(self: NumpyKernels, *args: Any) -> Any:
+        tried.append(len(args[4].radii) > 0)
+        return sweep(self, *args)
+
+    monkeypatch.setattr(NumpyKernels, "sweep", seen)
+    image = blobs(96, 96, 3)
+    otsynth_core.tile(image, device="numpy")
+    assert tried[0]
+    assert not tried[-1]
+    tried.clear()
+    mask = np.zeros((96, 96), bool)
+    mask[40:60, 30:60] = True
+    otsynth_core.fill(image, mask, device="numpy")
+    assert all(tried)
+    assert tried
 
 
 def test_what_is_busy_keeps_its_share_where_not_all_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
