@@ -25,8 +25,8 @@ SQUARE = 8
 """Side of a square, in patches of that level."""
 FRAME = 13
 """Side of what is compared, in pixels of that level: what the square's patches cover, and one more."""
-VERBATIM = 0.04
-"""Share of the variance below which a frame is taken to be the very one that it comes from."""
+VERBATIM = 0.1
+"""Share of the variance below which a frame is taken to be the one that it comes from, even with a joint in it."""
 CONTRAST = 0.5
 """Share of its own |y_j|^2 that a twin is let off: the nearest would be blander than what it replaces."""
 SAME = 1e-5

@@ -16,8 +16,8 @@ REACH = (1, 2)
 def reaches(far: int) -> tuple[int, ...]:
     """Of the sweeps of a round with random tries from `far` px.
 
-    0 is for a field of which only the joints are left to be set right, as one that was carried up to the finest level:
-    the nearest neighbours are asked, and nothing is tried at random.
+    0 is for a field of which only the joints are left to be set right, as one that was carried up to a fine level: the
+    nearest neighbours are asked, and nothing is tried at random.
     """
     return REACH if far else REACH[:1]
 

@@ -39,6 +39,8 @@ LINED = 24
 """And of patches that have planes of lines beside their colours."""
 EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
+TRIED = 2
+"""Finest level at which answers are tried at random, of a field that was carried up; in a hole, at every level."""
 SEARCHED = 330
 """Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
 BLOCK = 6
@@ -352,7 +354,8 @@ class _Part:
         self.typical: Any = None
         self.cost: Array | None = None
         self.far = 0  # to where there are random tries
-        self.fine = level.index == 0 and view is None  # a level of many patches, where little is left to be found
+        self.fine = level.index == 0 and view is None  # a level of many patches
+        self.placed = level.index < TRIED and view is None  # where only the joints of what is carried up are left
         self.portions = portions(*level.field, parts=DESCRIBED if self.fine else 1)
         self.C: Array = None
         self.share: Any = share
@@ -368,7 +371,7 @@ class _Part:
 
         cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
         """
-        self.far = 0 if self.fine and carry else max(self.positions)
+        self.far = 0 if self.placed and carry else max(self.positions)
         self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
         for rows in self.portions if carry else []:
             self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.positions, rows)

@@ -229,25 +229,25 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
 
 
 def test_nothing_is_tried_at_random_where_only_joints_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the finest level of a whole picture; in a hole that is where the last of its rim is found."""
-    tried: list[bool] = []
+    """At the two finest levels of a whole picture; in a hole that is where the last of its rim is found."""
+    tried: dict[int, set[bool]] = {}
     sweep = NumpyKernels.sweep
 
     def seen(self: NumpyKernels, *args: Any) -> Any:
-        tried.append(len(args[4].radii) > 0)
+        C, offers = args[3:5]
+        tried.setdefault(C.shape[2], set()).add(len(offers.radii) > 0)
         return sweep(self, *args)
 
     monkeypatch.setattr(NumpyKernels, "sweep", seen)
     image = blobs(96, 96, 3)
-    otsynth_core.tile(image, device="numpy")
-    assert tried[0]
-    assert not tried[-1]
+    otsynth_core.tile(image, size=(160, 160), device="numpy")
+    assert tried == {20: {True}, 40: {True}, 80: {False}, 160: {False}}
     tried.clear()
     mask = np.zeros((96, 96), bool)
     mask[40:60, 30:60] = True
     otsynth_core.fill(image, mask, device="numpy")
-    assert all(tried)
     assert tried
+    assert all(each == {True} for each in tried.values())
 
 
 def test_what_is_busy_keeps_its_share_where_not_all_pairs_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
