@@ -6,6 +6,9 @@ place: what looks most like it in another part of the exemplar. Rounds of search
 
 A graft is never as good as what it replaces, so there are no more than it takes: every other square of every other row,
 and between these where the twin is so like that nobody would know.
+
+Streaks are cut out as well: where votes have smeared what is smooth along an axis, nearest to it are the same few
+places over and over, and they smear it again.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array, But, Kernels, bands
+from .kernels import Array, But, Kernels, Wrap, bands
 from .patches import Descriptor
 
 LEVEL = 2
@@ -41,6 +44,13 @@ LATTICE = 2
 """Along each axis, one square in so many is grafted at a time."""
 ALIKE = 0.4
 """Share of the variance that a twin may be off between the squares of a first lattice: it settles without a joint."""
+
+NEAR = 4
+"""How far apart, in patches, two answers are compared that should lie as far apart in the exemplar."""
+STANDS = 2
+"""And if they do by at most so many pixels, and on the other side as well, the field stands, instead of going on."""
+STREAK = 0.1
+"""Share of a square's patches that stand, from which on it is a streak."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,35 @@ def grafted(
         graft = (moved[axis] + offset).clip(0, side - 1)
         grafts.append((C[axis] + placed * (graft - C[axis]))[None])
     return kernels.stacked(grafts, 0)
+
+
+def straightened(kernels: Kernels, C: Array, shape: tuple[int, int], wrap: Wrap) -> Array:
+    """The field with one piece of the exemplar in every square that is a streak: what stands in its middle goes on.
+
+    shape: (eh, ew), to which C refers, at least a square on each side.
+    """
+    sides, standing = [], []
+    for axis, (field, wraps) in enumerate(zip(C.shape[1:], wrap, strict=True)):
+        own = np.arange(field, dtype=np.int32)
+        first = own // SQUARE * SQUARE
+        sides.append([kernels.array(i) for i in (first, np.minimum(first + SQUARE // 2, field - 1), own - first)])
+        near = []
+        for there in (own - NEAR, own + NEAR):
+            at = kernels.array(there % field if wraps else there.clip(0, field - 1))
+            off = (C[:, at] if axis == 0 else C[:, :, at]) - C
+            near.append((off[0] ** 2 <= STANDS**2) & (off[1] ** 2 <= STANDS**2))
+        standing.append(near[0] & near[1])
+    (top, down, under), (left, across, beside) = sides
+    columns = math.ceil(C.shape[2] / SQUARE)
+    squares = math.ceil(C.shape[1] / SQUARE) * columns
+    square = top[:, None] // SQUARE * columns + left // SQUARE
+    counted = kernels.counts(squares + (square - squares) * (standing[0] | standing[1]), squares + 1)
+    streak = counted[square] >= STREAK * SQUARE**2
+    middle, pieces = _at(C, down, across), []
+    for axis, (back, on) in enumerate((((down - top)[:, None], under[:, None]), (across - left, beside))):
+        piece = (middle[axis] - back).clip(0, shape[axis] - SQUARE) + on
+        pieces.append((C[axis] + streak * (piece - C[axis]))[None])
+    return kernels.stacked(pieces, 0)
 
 
 @dataclass(frozen=True)

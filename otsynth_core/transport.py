@@ -403,6 +403,10 @@ class _Part:
                     yield 1.0
             self.cost = None  # the image will be another
 
+    def straighten(self) -> None:
+        """Streaks give way to a piece."""
+        self.C = graft.straightened(self.kernels, self.C, self.positions, self.d.wrap)
+
     def graft(self, u: Array, lattice: graft.Lattice) -> Generator[float, None, None]:
         """Squares that are verbatim give way to their twins."""
         assert self.frames is not None
@@ -516,6 +520,8 @@ class _Stage:
         number -= self.level.ascents
         if number >= 0 and self.level.grafts and number in (0, graft.last(self.level.searches)):
             for part in self.parts:
+                if number:
+                    part.straighten()
                 for lattice in graft.LAST if number else graft.FIRST:
                     yield from part.graft(self.u, lattice)
             for _ in self._voted():

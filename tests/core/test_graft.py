@@ -145,3 +145,33 @@ def test_joints_settle_after_the_last_graft_but_pieces_do_not_grow_together_agai
         left = searches - graft.last(searches)
         assert 0 < left <= graft.SETTLING
         assert left in (searches // 2, graft.SETTLING)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("wrap", [(True, True), (False, False)])
+def test_a_streak_becomes_a_piece(provider: Kernels, axis: int, wrap: tuple[bool, bool]) -> None:
+    """What goes on is left alone, at edges too, and where pieces meet."""
+    field, shape = (44, 52), (60, 70)
+    C = (np.indices(field) + 5).astype(np.int32)
+    C[:, :, 30:] -= 4
+    streak = C.copy()
+    streak[axis, 16:32, 8:24] = 9 + np.random.default_rng(0).integers(2, size=(16, 16))
+    straight = straightened(provider, streak, shape, wrap)
+    inside = straight[axis, 16:32, 8:24]
+    assert (np.diff(inside.reshape(2, 8, 2, 8), axis=1 + 2 * axis) == 1).all()
+    inside[...] = streak[axis, 16:32, 8:24]
+    np.testing.assert_array_equal(straight, streak)
+    np.testing.assert_array_equal(straightened(provider, C, shape, wrap), C)
+
+
+def test_a_piece_that_takes_the_place_of_a_streak_lies_within_the_exemplar(provider: Kernels) -> None:
+    C = np.full((2, 24, 24), 40, np.int32)
+    C[:, 12:] = 0
+    straight = straightened(provider, C, (41, 41), (True, True))
+    assert straight.min() == 0
+    assert straight.max() == 40
+    assert (np.diff(straight[0].reshape(3, 8, 24), axis=1) == 1).all()
+
+
+def straightened(kernels: Kernels, C: np.ndarray, shape: tuple[int, int], wrap: tuple[bool, bool]) -> np.ndarray:
+    return kernels.numpy(graft.straightened(kernels, kernels.array(C), shape, wrap))
