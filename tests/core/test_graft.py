@@ -173,5 +173,18 @@ def test_a_piece_that_takes_the_place_of_a_streak_lies_within_the_exemplar(provi
     assert (np.diff(straight[0].reshape(3, 8, 24), axis=1) == 1).all()
 
 
+def test_streaks_are_taken_out_of_a_result_but_of_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the solver goes on with is what came of it: with a piece in every square, all of the field is pieces."""
+    image = blobs(128, 128, 3)
+    plain = otsynth_core.tile(image, device="numpy").image
+    monkeypatch.setattr(graft, "STREAK", 0.0)
+    assert (otsynth_core.tile(image, device="numpy").image != plain).any()
+    mask = np.zeros((128, 128), bool)
+    mask[40:80, 30:90] = True
+    filled = otsynth_core.fill(image, mask, device="numpy").image
+    monkeypatch.undo()
+    np.testing.assert_array_equal(otsynth_core.fill(image, mask, device="numpy").image, filled)
+
+
 def straightened(kernels: Kernels, C: np.ndarray, shape: tuple[int, int], wrap: tuple[bool, bool]) -> np.ndarray:
     return kernels.numpy(graft.straightened(kernels, kernels.array(C), shape, wrap))
