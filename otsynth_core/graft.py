@@ -5,7 +5,8 @@ what the exemplar has once. A square that is verbatim, its surroundings included
 place: what looks most like it in another part of the exemplar. Rounds of search then settle the joints.
 
 A graft is never as good as what it replaces, so there are no more than it takes: every other square of every other row,
-and between these where the twin is so like that nobody would know.
+and between these where the twin is so like that nobody would know. And a square stays that has no twin as the others
+have: where most is smooth, it holds the contour, and what came in its place would break it.
 
 Streaks are cut out as well: where votes have smeared what is smooth along an axis, nearest to it are the same few
 places over and over, and they smear it again.
@@ -34,6 +35,8 @@ CONTRAST = 0.5
 """Share of its own |y_j|^2 that a twin is let off: the nearest would be blander than what it replaces."""
 SAME = 1e-5
 """Share of the variance below which a frame differs by rounding only: an exemplar may hold the same piece twice."""
+TYPICAL = 1.5
+"""How far off a twin may be, in what those of all verbatim squares are in the mean."""
 TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""
 PORTION = 2**25
@@ -100,7 +103,7 @@ def grafted(
     stock = Y[::stride, ::stride]
     psi = CONTRAST * (stock * stock).sum(2)
     frame = kernels.array(np.arange(FRAME))
-    twins, replaced = [], []
+    twins, offs, verbatim = [], [], []
     for rows in bands(slice(0, own.shape[1]), PORTION // (own.shape[2] * math.prod(stock.shape[:2]))):
         x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
         corners = own[0, rows] - down.shift[rows, None], own[1, rows] - across.shift
@@ -110,10 +113,13 @@ def grafted(
         but = But(near, -(-SQUARE // stride), SAME * variance)
         twin = kernels.assign(source.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2])
         twins.append(twin)
-        alike = ((stock[twin[0], twin[1]] - source) ** 2).sum(2) < lattice.most * variance
-        replaced.append(alike & (((x - source) ** 2).sum(2) < VERBATIM * variance))
+        offs.append(((stock[twin[0], twin[1]] - source) ** 2).sum(2))
+        verbatim.append(((x - source) ** 2).sum(2) < VERBATIM * variance)
         yield 0.0
-    placed = _at(kernels.stacked(replaced, 0)[None], down.square, across.square)[0]
+    off, replaced = kernels.stacked(offs, 0), kernels.stacked(verbatim, 0)
+    share, typical = kernels.mean(1.0 * replaced), kernels.mean(off * replaced)
+    replaced = replaced & (share * off <= TYPICAL * typical) & (off < lattice.most * variance)
+    placed = _at(replaced[None], down.square, across.square)[0]
     placed = placed & (down.within[:, None] & across.within)
     moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)
     grafts = []
