@@ -13,6 +13,8 @@ import numpy as np
 
 from . import lines, pyramid
 
+COARSEST = 11
+"""No level's short side is below this many pixels: too little would be known there."""
 MARGIN = 6
 """Pixels around the hole that are looked at, at every level: patches that touch it, and their neighbours."""
 ENOUGH = 64
@@ -79,7 +81,7 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
         if hole.within:
             source = source & known
         short = min(coarse.shape[:2] + e.shape[:2])
-        if short < pyramid.COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
+        if short < COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
             break
         stack.append((e, source, coarse, known))
     sources, knowns = [level[1] for level in stack], [level[3] for level in stack]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-COARSEST = 11
-"""The pyramid ends when the next level's short side would be below this many pixels: at 11 to 21 of them."""
+COARSEST = 8
+"""The pyramid ends when the next level's short side would be below this many pixels: at 8 to 15 of them.
+
+What is larger than a patch there is decided by chance: rows of bricks, which stone is light, how much is shade.
+"""
 
 TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
 TAPS /= TAPS.sum()

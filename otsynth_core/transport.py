@@ -44,7 +44,10 @@ TRIED = 2
 SEARCHED = 330
 """Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
 BLOCK = 6
-"""Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise."""
+"""Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise.
+
+Of an exemplar that holds no larger one, half: pieces come from several places.
+"""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
 ELECTED = 8
@@ -695,10 +698,11 @@ def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator
 
 def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """A field (2, fh, fw) that shows `BLOCK` x `BLOCK` pieces of the exemplar, each from a random place."""
-    down, across = (-(-side // BLOCK) for side in field)
+    least = min(positions)
+    block = BLOCK if least > BLOCK else max(1, least // 2)
+    down, across = (-(-side // block) for side in field)
     axes = []
-    for axis, inner in enumerate(np.meshgrid(*(np.arange(side) % BLOCK for side in field), indexing="ij")):
-        corner = rng.integers(max(1, positions[axis] - BLOCK + 1), size=(down, across))
-        corner = corner.repeat(BLOCK, 0).repeat(BLOCK, 1)[: field[0], : field[1]]
-        axes.append(np.minimum(corner + inner, positions[axis] - 1))
+    for axis, inner in enumerate(np.meshgrid(*(np.arange(side) % block for side in field), indexing="ij")):
+        corner = rng.integers(positions[axis] - block + 1, size=(down, across))
+        axes.append(corner.repeat(block, 0).repeat(block, 1)[: field[0], : field[1]] + inner)
     return np.stack(axes).astype(np.int32)

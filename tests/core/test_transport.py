@@ -40,9 +40,28 @@ def test_composition_is_decided_at_any_size(exemplar: int, size: int) -> None:
 
 
 def test_a_lone_level_decides_composition_and_holds_together() -> None:
-    (level,) = transport.schedule([(20, 20)], (40, 40), (True, True), NORMAL)
+    (level,) = transport.schedule([(15, 15)], (40, 40), (True, True), NORMAL)
     assert level.ascents > 0
     assert level.searches > 0
+
+
+@pytest.mark.parametrize("side", [256, 300, 511])
+def test_what_is_as_large_as_a_third_of_the_exemplar_is_looked_at(side: int) -> None:
+    coarsest = transport.schedule([(side, side)], (2 * side, 2 * side), (True, True), NORMAL)[0]
+    assert coarsest.exemplars[0][0] <= 3 * transport.SIDE
+    assert coarsest.positions[0][0] >= 4
+
+
+@pytest.mark.parametrize("positions", [(4, 4), (4, 60), (11, 9), (1, 1), (1, 30)])
+def test_the_coarsest_level_starts_from_pieces_of_several_places(positions: tuple[int, int]) -> None:
+    field = transport.pieces((64, 48), positions, np.random.default_rng(0))
+    assert field.dtype == np.int32
+    for axis, side in enumerate(positions):
+        counts = np.bincount(field[axis].ravel(), minlength=side)
+        assert len(counts) == side
+        assert (counts > 0).all()
+    offset = field - np.indices((64, 48))
+    assert (min(positions) == 1) != ((np.diff(offset, axis=2) == 0).all(0).mean() > 0.3)  # one piece, mostly
 
 
 @pytest.mark.parametrize("shape", [(64, 48, 1), (33, 47, 2), (5, 5, 1)])
