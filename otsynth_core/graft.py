@@ -35,7 +35,7 @@ CONTRAST = 0.5
 """Share of its own |y_j|^2 that a twin is let off: the nearest would be blander than what it replaces."""
 SAME = 1e-5
 """Share of the variance below which a frame differs by rounding only: an exemplar may hold the same piece twice."""
-TYPICAL = 1.5
+TYPICAL = 2.0
 """How far off a twin may be, in what those of all verbatim squares are in the mean."""
 TWINS = 2**16
 """Most positions of the exemplar among which a twin is sought: of a larger exemplar, a lattice of about so many."""

@@ -55,6 +55,7 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "votes all alike": [(KERNELS, "weights", even_votes)],
     "votes at the end weighed as before": [(known, "FINAL", 1)],
     "twins as the nearest are": [(graft, "CONTRAST", 0.0)],
+    "twins however far off": [(graft, "TYPICAL", 1e9)],
     "no grafts": [(graft, "possible", lambda exemplar, image: False)],
     "started from noise": [(transport, "BLOCK", 1)],
     "started from larger pieces (12 px)": [(transport, "BLOCK", 12)],
