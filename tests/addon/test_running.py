@@ -163,7 +163,7 @@ def test_steps_are_told_in_words_and_pictures(scene: Scene) -> None:
     updates = [update for update in work if update is not None]
     assert updates[0].words == "level 1 of 5"
     assert [update.fraction for update in updates] == sorted(update.fraction for update in updates)
-    assert updates[-1].words == "level 4 of 4"
+    assert updates[-1].words == "level 5 of 5"
     assert any(update.preview is not None for update in updates)
 
 
