@@ -116,9 +116,9 @@ def grafted(
         offs.append(((stock[twin[0], twin[1]] - source) ** 2).sum(2))
         verbatim.append(((x - source) ** 2).sum(2) < VERBATIM * variance)
         yield 0.0
-    off, replaced = kernels.stacked(offs, 0), kernels.stacked(verbatim, 0)
-    share, typical = kernels.mean(1.0 * replaced), kernels.mean(off * replaced)
-    replaced = replaced & (share * off <= TYPICAL * typical) & (off < lattice.most * variance)
+    off, whole = kernels.stacked(offs, 0), kernels.stacked(verbatim, 0)
+    share, typical = kernels.mean(1.0 * whole), kernels.mean(off * whole)
+    replaced = whole & (share * off <= TYPICAL * typical) & (off < lattice.most * variance)
     placed = _at(replaced[None], down.square, across.square)[0]
     placed = placed & (down.within[:, None] & across.within)
     moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)

@@ -14,7 +14,7 @@ import numpy as np
 from . import lines, pyramid
 
 COARSEST = 11
-"""No level's short side is below this many pixels: too little would be known there."""
+"""No level's short side is below this many pixels."""
 MARGIN = 6
 """Pixels around the hole that are looked at, at every level: patches that touch it, and their neighbours."""
 ENOUGH = 64

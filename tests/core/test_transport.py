@@ -60,6 +60,8 @@ def test_the_coarsest_level_starts_from_pieces_of_several_places(positions: tupl
         counts = np.bincount(field[axis].ravel(), minlength=side)
         assert len(counts) == side
         assert (counts > 0).all()
+        corners = field[0, 0] if axis == 0 else field[1, :, 0]
+        assert side == 1 or len(np.unique(corners)) > 1, "pieces of one place"
     offset = field - np.indices((64, 48))
     assert (min(positions) == 1) != ((np.diff(offset, axis=2) == 0).all(0).mean() > 0.3)  # one piece, mostly
 
