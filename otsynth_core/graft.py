@@ -87,12 +87,14 @@ def grafted(
     variance: float,
     C: Array,
     shape: tuple[int, int],
+    around: Wrap,
     lattice: Lattice,
 ) -> Generator[float, None, Array]:
     """The field after grafts into the squares of one lattice.
 
     d, Y: how the frames of the image u and of the exemplar are described; variance: of the latter, `Basis.variance`;
-    shape: (eh, ew), to which C refers. Yields, after each portion, how much of the round to follow is done: 0.
+    shape: (eh, ew), to which C refers; around: whether the exemplar's rows and columns go on from the start. Yields,
+    after each portion, how much of the round to follow is done: 0.
     """
     turns = lattice.down, lattice.across
     down, across = (
@@ -107,10 +109,10 @@ def grafted(
     for rows in bands(slice(0, own.shape[1]), PORTION // (own.shape[2] * math.prod(stock.shape[:2]))):
         x = _described(kernels, u, d, down.corner[rows], across.corner, frame)
         corners = own[0, rows] - down.shift[rows, None], own[1, rows] - across.shift
-        top, left = (corner.clip(0, side - 1) for corner, side in zip(corners, Y.shape, strict=False))
+        top, left = (_held(*of) for of in zip(corners, Y.shape, around, strict=False))
         source = Y[top, left]  # whose twin is sought: what stands in the image is a vote, and a little off it
         near = kernels.stacked([(axis // stride).reshape(1, -1, 1) for axis in (top, left)], 0)
-        but = But(near, -(-SQUARE // stride), SAME * variance)
+        but = But(near, -(-SQUARE // stride), SAME * variance, around)
         twin = kernels.assign(source.reshape(-1, 1, x.shape[2]), stock, psi, but).reshape(2, *x.shape[:2])
         twins.append(twin)
         offs.append(((stock[twin[0], twin[1]] - source) ** 2).sum(2))
@@ -123,8 +125,8 @@ def grafted(
     placed = placed & (down.within[:, None] & across.within)
     moved = stride * _at(kernels.stacked(twins, 1), down.square, across.square)
     grafts = []
-    for axis, (offset, side) in enumerate(zip((down.offset[:, None], across.offset), shape, strict=True)):
-        graft = (moved[axis] + offset).clip(0, side - 1)
+    for axis, offset in enumerate((down.offset[:, None], across.offset)):
+        graft = _held(moved[axis] + offset, shape[axis], around[axis])
         grafts.append((C[axis] + placed * (graft - C[axis]))[None])
     return kernels.stacked(grafts, 0)
 
@@ -181,6 +183,11 @@ class _Axis:
             corner = corner.clip(0, pixels - FRAME)
         shift, offset = (middle - corner).astype(np.int32), (np.arange(field) - corner[square]).astype(np.int32)
         return cls(*(kernels.array(values) for values in (middle, corner, shift, square, within, offset)))
+
+
+def _held(places: Array, side: int, around: bool) -> Array:
+    """Rows or columns within a side: what lies beyond is the first again where that goes around, or else the last."""
+    return places % side if around else places.clip(0, side - 1)
 
 
 def _at(values: Array, rows: Array, columns: Array) -> Array:

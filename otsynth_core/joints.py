@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import Array, Kernels
+from .kernels import Array, Kernels, Wrap
 
 WIDTH = 4
 """G is a box of so many pixels, twice along each axis: a triangle whose deviation is 1.6 px."""
@@ -21,10 +21,13 @@ def reach(scale: float) -> int:
     return _width(scale) - 1
 
 
-def prepared(kernels: Kernels, planes: np.ndarray, scale: float, more: int) -> Array:
-    """e and G e (H + 2 more, W + 2 more, 2 C), to be voted on together; around its borders e is mirrored."""
+def prepared(kernels: Kernels, planes: np.ndarray, scale: float, more: int, around: Wrap) -> Array:
+    """e and G e (H + 2 more, W + 2 more, 2 C), to be voted on together; e is mirrored where it does not go around."""
     r = reach(scale)
-    down, across = (kernels.array(np.pad(np.arange(n), more + r, mode="symmetric")) for n in planes.shape[:2])
+    down, across = (
+        kernels.array(np.pad(np.arange(n), more + r, mode="wrap" if goes else "symmetric"))
+        for n, goes in zip(planes.shape, around, strict=False)
+    )
     e = kernels.array(planes)[down][:, across]
     return kernels.stacked([e[r:-r, r:-r], _smoothed(e, scale)], 2)
 

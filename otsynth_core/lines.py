@@ -10,6 +10,7 @@ Optimization* (2015), but without edges that would have to be decided on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -28,28 +29,30 @@ Halving = Callable[[np.ndarray, int], np.ndarray]
 """Brings planes (h, w, 2) of a level, by its index, to the next one."""
 
 
-def build(u: np.ndarray, levels: int) -> list[np.ndarray]:
+def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)) -> list[np.ndarray]:
     """The levels of u (H, W, C), fine first, as `pyramid.build`; from `FINEST` on (h, w, C + 2)."""
-    stack = pyramid.build(u, levels)
+    stack = pyramid.build(u, levels, around)
     if levels > FINEST:
-        own = planes(stack, axis(stack), lambda lines, level: pyramid.downsample(lines))
+        own = planes(stack, axis(stack, around), lambda lines, level: pyramid.downsample(lines, around), around)
         stack[FINEST:] = joined(stack, own, weights(stack, own))
     return stack
 
 
-def axis(stack: list[np.ndarray]) -> np.ndarray:
+def axis(stack: list[np.ndarray], around: tuple[bool, bool] = (False, False)) -> np.ndarray:
     """float32 (C,): the direction in which pixels of details (h, w, C) vary most, all levels alike; not downwards."""
-    details = [level - smooth(level) for level in stack[FINEST - 1 : -1]]
+    details = [level - smooth(level, around) for level in stack[FINEST - 1 : -1]]
     C = sum(np.tensordot(one, one, ((0, 1), (0, 1))) / one[..., 0].size for one in details)
     along = np.linalg.eigh(C)[1][:, -1]
     return (along if along.sum() >= 0 else -along).astype(np.float32)
 
 
-def planes(stack: list[np.ndarray], along: np.ndarray, halving: Halving) -> list[np.ndarray]:
+def planes(
+    stack: list[np.ndarray], along: np.ndarray, halving: Halving, around: tuple[bool, bool] = (False, False)
+) -> list[np.ndarray]:
     """float32 (h, w, 2) for each level of a picture from `FINEST` on: of what is bright, what is dark along an axis."""
     lines, made = np.zeros((), np.float32), []
     for level, finer in enumerate(stack[FINEST - 1 : -1], FINEST - 1):
-        signed = (finer - smooth(finer)) @ along
+        signed = (finer - smooth(finer, around)) @ along
         lines = halving(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2), level)
         made.append(np.sqrt(lines))
     return made
@@ -71,10 +74,11 @@ def joined(stack: list[np.ndarray], lines: list[np.ndarray], weights: list[float
     return [np.concatenate([colours, np.float32(weight) * shown], 2) for colours, shown, weight in each]
 
 
-def smooth(u: np.ndarray) -> np.ndarray:
-    """(H, W, C) by a binomial filter of 5 taps along each axis; borders are mirrored."""
+def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
+    """(H, W, C) by a binomial filter of 5 taps along each axis; borders are mirrored, where it does not go around."""
     for along in (0, 1):
         n = u.shape[along]
-        padded = np.pad(u, [(2, 2) if a == along else (0, 0) for a in range(3)], mode="symmetric")
+        mode: Literal["wrap", "symmetric"] = "wrap" if around[along] else "symmetric"
+        padded = np.pad(u, [(2, 2) if a == along else (0, 0) for a in range(3)], mode=mode)
         u = sum(tap * padded.take(range(t, t + n), along) for t, tap in enumerate(TAPS))
     return u

@@ -75,6 +75,12 @@ def count(size: tuple[int, int], side: int, wrap: tuple[bool, bool] = (False, Fa
     return down, across
 
 
+def unrolled(image: np.ndarray, side: int, around: tuple[bool, bool]) -> np.ndarray:
+    """(H, W, C) and, along an axis that goes around, its first side - 1 rows or columns again: one patch a pixel."""
+    more = [(0, (side - 1) * goes) for goes in around]
+    return np.pad(image, [*more, (0, 0)], mode="wrap") if any(around) else image
+
+
 def descriptor(basis: Basis, wrap: tuple[bool, bool], phases: tuple[np.ndarray, np.ndarray]) -> Descriptor:
     """The descriptor by a basis and the phases of rows (fh, a) and columns (fw, b) of patches, filled up with zeros."""
     rows, columns = phases

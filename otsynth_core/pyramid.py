@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 COARSEST = 8
@@ -14,14 +16,15 @@ TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
 TAPS /= TAPS.sum()
 
 
-def downsample(u: np.ndarray) -> np.ndarray:
+def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
     """(H, W, C) -> (H // 2, W // 2, C): a 4-tap Gaussian (sigma = 1 px) on each axis, then every second pixel.
 
-    Pixel i of the result lies between pixels 2 i and 2 i + 1. Borders are mirrored.
+    Pixel i of the result lies between pixels 2 i and 2 i + 1. Borders are mirrored, but along an axis that goes around.
     """
     for axis in (0, 1):
         n = u.shape[axis] // 2
-        padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode="symmetric")
+        mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
+        padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode=mode)
         taps = (np.take(padded, 2 * np.arange(n) + t, axis) * TAPS[t].astype(u.dtype) for t in range(4))
         u = sum(taps)  # type: ignore[assignment]
     return u
@@ -35,11 +38,11 @@ def depth(*sides: int) -> int:
     return levels
 
 
-def build(u: np.ndarray, levels: int) -> list[np.ndarray]:
+def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)) -> list[np.ndarray]:
     """The levels of u, fine first: ``[u, downsample(u), ...]``."""
     pyramid = [u]
     for _ in range(levels - 1):
-        pyramid.append(downsample(pyramid[-1]))
+        pyramid.append(downsample(pyramid[-1], around))
     return pyramid
 
 

@@ -7,7 +7,7 @@ sharp and free of seams between them.
 
 from __future__ import annotations
 
-from .kernels import Offers, Scalar
+from .kernels import Offers, Scalar, Wrap
 
 REACH = (1, 2)
 """Distances at which neighbours are asked, one sweep each."""
@@ -22,7 +22,10 @@ def reaches(far: int) -> tuple[int, ...]:
     return REACH if far else REACH[:1]
 
 
-def sweeps(far: int, grace: Scalar, key: int) -> list[Offers]:
-    """What the sweeps of a round offer: neighbours at each reach, random tries from `far` px, if not 0, down to 2."""
+def sweeps(far: int, grace: Scalar, key: int, around: Wrap) -> list[Offers]:
+    """What the sweeps of a round offer: neighbours at each reach, random tries from `far` px, if not 0, down to 2.
+
+    around: whether the exemplar's rows and columns go on from the start.
+    """
     radii = (far, far // 8 + 1, 2) if far else ()
-    return [Offers(reach, radii, grace, key + n * len(radii)) for n, reach in enumerate(reaches(far))]
+    return [Offers(reach, radii, grace, key + n * len(radii), around) for n, reach in enumerate(reaches(far))]

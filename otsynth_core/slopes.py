@@ -26,16 +26,18 @@ FLAT = 0.1
 """Least z of a normal: what leans farther is taken to lean so far."""
 
 
-def with_differences(planes: np.ndarray) -> np.ndarray:
-    """Planes (H, W, C) and, after them, the differences to the next row and to the next column: (H, W, 3 C)."""
+def with_differences(planes: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
+    """Planes (H, W, C) and, after them, the differences to the next row and to the next column: (H, W, 3 C).
+
+    The last one's is that of the one before, or to the first along an axis that goes around.
+    """
     parts = [planes]
     for axis in (0, 1):
-        difference = np.diff(planes, axis=axis)
-        last = [slice(None)] * 3
-        last[axis] = slice(-1, None)
-        parts.append(
-            np.concatenate([difference, difference[tuple(last)]], axis) if planes.shape[axis] > 1 else planes * 0
-        )
+        difference = np.roll(planes, -1, axis) - planes
+        if not around[axis]:
+            ends = np.moveaxis(difference, axis, 0)
+            ends[-1] = ends[-2] if len(ends) > 1 else 0
+        parts.append(difference)
     return np.concatenate(parts, 2)
 
 

@@ -48,6 +48,11 @@ BLOCK = 6
 
 Of an exemplar that holds no larger one, half: pieces come from several places.
 """
+ROOM = 2
+"""Least area of a result, in the exemplar's, for which it goes around: a smaller one would mostly be the exemplar."""
+CALM = 2
+"""Most ascents at the coarsest level of an exemplar that goes around: one piece fits itself there best, and in more
+rounds it grows over all of the result, which then repeats."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
 ELECTED = 8
@@ -112,12 +117,15 @@ class Exemplar:
     """What a result is made like.
 
     planes: float32 (H, W, C), at least one patch on each side; periods: its own, by which the result is kept in step.
-    share: how much of the result it makes up, from 0 to 1: of all, or float32 (H, W) of each pixel.
+    share: how much of the result it makes up, from 0 to 1: of all, or float32 (H, W) of each pixel. around: whether its
+    rows and columns go on from the start, see `tiling`: this is made use of where every level has whole pixels of it,
+    for a result that has room for more than one.
     """
 
     planes: np.ndarray
     periods: Periods
     share: float | np.ndarray = 1.0
+    around: Wrap = (False, False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -129,7 +137,8 @@ class Exemplar:
 class Solution:
     """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
 
-    exemplar, size: (height, width) of the exemplar and of the result; fine: how many times as fine it was made after.
+    exemplar, size: (height, width) of the exemplar and of the result; around: whether the exemplar's patches reach over
+    its edges; fine: how many times as fine it was made after.
     """
 
     field: Array
@@ -138,15 +147,20 @@ class Solution:
     size: tuple[int, int]
     seconds: tuple[float, ...]
     last: Step
+    around: Wrap = (False, False)
     fine: float = 1.0
 
 
 @dataclass(frozen=True)
 class Level:
-    """What is done at one level. Sizes are (height, width): of the exemplars, the image and the field."""
+    """What is done at one level. Sizes are (height, width): of the exemplars, the image and the field.
+
+    arounds: whether each exemplar's rows and columns go on from the start.
+    """
 
     index: int
     exemplars: tuple[tuple[int, int], ...]
+    arounds: tuple[Wrap, ...]
     image: tuple[int, int]
     field: tuple[int, int]
     ascents: int
@@ -156,7 +170,8 @@ class Level:
     @property
     def positions(self) -> list[tuple[int, int]]:
         """Patches of each exemplar, down and across."""
-        return [patches.count(exemplar, SIDE) for exemplar in self.exemplars]
+        pairs = zip(self.exemplars, self.arounds, strict=True)
+        return [patches.count(exemplar, SIDE, around) for exemplar, around in pairs]
 
     @property
     def work(self) -> int:
@@ -176,26 +191,37 @@ def schedule(
     wrap: Wrap,
     effort: Effort,
     windows: list[tuple[int, int]] | None = None,
+    arounds: Sequence[Wrap] = (),
 ) -> list[Level]:
     """The levels, coarse first, for exemplars and a result of these sizes (height, width).
 
-    windows: of a picture that is known but for a hole, what is worked on at each level, fine first.
+    windows: of a picture that is known but for a hole, what is worked on at each level, fine first. arounds: whether
+    each exemplar's rows and columns go on from the start, if any do.
     """
     sides = [side for exemplar in exemplars for side in exemplar]
     sizes = windows or pyramid.sizes(*size, pyramid.depth(*sides, *size))
+    cell = 2 ** (len(sizes) - 1)  # of the coarsest level: to go around at all, a side must be whole ones
+    circles = []
+    for exemplar, around in zip(exemplars, arounds or [(False, False)] * len(exemplars), strict=True):
+        room = math.prod(size) >= ROOM * math.prod(exemplar)
+        down, across = (room and goes and side % cell == 0 for side, goes in zip(exemplar, around, strict=True))
+        circles.append((down, across))
     plan: list[Level] = []
     for index in reversed(range(len(sizes))):
         own = tuple((height >> index, width >> index) for height, width in exemplars)
         field = patches.count(sizes[index], SIDE, wrap)
-        few = all(math.prod(field) * math.prod(patches.count(one, SIDE)) <= EXACT for one in own)
+        stocks = [patches.count(one, SIDE, around) for one, around in zip(own, circles, strict=True)]
+        few = all(math.prod(field) * math.prod(stock) <= EXACT for stock in stocks)
         small = few and (index > 0 or windows is not None)
         first = not plan and (few or windows is None)  # a hole that is thin but long has one level, and a large window
         ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0
+        if not plan and any(map(any, circles)):
+            ascents = min(ascents, CALM)
         before = sum(level.ascents == 0 for level in plan)
         searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
         alone = bool(plan) and not windows and len(own) == 1  # what is mixed is no copy
         grafts = alone and index == graft.LEVEL and graft.possible(own[0], sizes[index])
-        plan.append(Level(index, own, sizes[index], field, ascents, searches, grafts))
+        plan.append(Level(index, own, tuple(circles), sizes[index], field, ascents, searches, grafts))
     return plan
 
 
@@ -216,9 +242,11 @@ def solve(
     """
     rng = np.random.default_rng(seed)
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
-    plan = schedule([one.size for one in exemplars], size, wrap, effort, windows or None)
+    arounds = [one.around for one in exemplars]
+    plan = schedule([one.size for one in exemplars], size, wrap, effort, windows or None, arounds)
+    arounds = list(plan[0].arounds)
     stacks = (
-        [lines.build(one.planes, len(plan)) for one in exemplars]
+        [lines.build(one.planes, len(plan), around) for one, around in zip(exemplars, arounds, strict=True)]
         if views is None
         else [[view.exemplar for view in views]]
     )
@@ -237,7 +265,7 @@ def solve(
             e, origin = stacks[n].pop(), view.origin if view else (0, 0)
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
-            parts.append(_Part(kernels, level, n, e, described(SIDE), frames, one.share, view))
+            parts.append(_Part(kernels, level, n, described(SIDE), frames, one.share, view))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:  # a finer window lies within the coarser one
@@ -273,20 +301,24 @@ def solve(
     i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
     solutions, made = [], [(part.C, part.weight, part.known) for part in stage.parts]
     del stage, parts  # what they hold beside is not needed any more
-    for one, (own, trust, known) in zip(exemplars, made, strict=True):
+    for one, around, (own, trust, known) in zip(exemplars, arounds, made, strict=True):
         C, weight = kernels.empty(own.shape, own), kernels.empty(level.field, trust)
         for rows in portions(*level.field):
             C[:, rows] = own[:, i[rows]][:, :, k]
             weight[rows] = known.final(trust[i[rows]][:, k], rows)
             yield last
-        solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), last))
+        solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), last, around))
     return solutions
 
 
 @dataclass(frozen=True)
 class _Likeness:
-    """How the patches of the exemplar and those of the image are described, to be compared."""
+    """How the patches of the exemplar and those of the image are described, to be compared.
 
+    exemplar: the planes that hold all of its patches, see `patches.unrolled`.
+    """
+
+    exemplar: np.ndarray
     of_exemplar: Descriptor
     of_image: Descriptor
     basis: Basis  # of both
@@ -309,15 +341,18 @@ def _described(
     size: of the result that is to be in step; origin: where the image begins, in pixels of the level: that of a window
     is not 0.
     """
+    circle = level.arounds[number]
+    exemplar = patches.unrolled(exemplar, side, circle)
     basis = patches.basis(exemplar, side, components, rng)
     own, shown = (
         period.phases(patches.count(of, side, around), those, level.index, basis.variance, first)
         for of, around, those, first in (
-            (level.exemplars[number], (False, False), periods, (0, 0)),
+            (level.exemplars[number], circle, periods, (0, 0)),
             (level.image, wrap, period.fitted(periods, size, wrap), origin),
         )
     )
-    return _Likeness(patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown), basis)
+    of_exemplar, of_image = patches.descriptor(basis, (False, False), own), patches.descriptor(basis, wrap, shown)
+    return _Likeness(exemplar, of_exemplar, of_image, basis)
 
 
 class _Part:
@@ -335,7 +370,6 @@ class _Part:
         kernels: Kernels,
         level: Level,
         number: int,
-        exemplar: np.ndarray,
         likeness: _Likeness,
         frames: _Likeness | None,
         share: float | np.ndarray,
@@ -343,10 +377,13 @@ class _Part:
     ) -> None:
         self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
         self.positions = level.positions[number]
-        self.e = kernels.array(exemplar)
+        self.around = level.arounds[number]
+        self.e = kernels.array(likeness.exemplar)
         self.likeness = likeness
-        self.d, self.Y = self._compared(likeness)
-        self.frames = None if frames is None else (*self._compared(frames), frames.basis.variance)
+        self.d, self.Y = self._compared(likeness, self.e)
+        self.frames = (
+            None if frames is None else (*self._compared(frames, kernels.array(frames.exemplar)), frames.basis.variance)
+        )
         self.known = Nothing() if view is None else Known(kernels, view)
         self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
         self.psi = kernels.array(np.zeros(self.positions, np.float32))
@@ -387,8 +424,8 @@ class _Part:
             yield
         self.C = self.known.begun(self.C)
 
-    def _compared(self, likeness: _Likeness) -> tuple[Descriptor, Array]:
-        Y = self.kernels.project(self.e, likeness.of_exemplar.on(self.kernels.array))
+    def _compared(self, likeness: _Likeness, e: Array) -> tuple[Descriptor, Array]:
+        Y = self.kernels.project(e, likeness.of_exemplar.on(self.kernels.array))
         return likeness.of_image.on(self.kernels.array), Y
 
     def ascent(self, u: Array) -> Generator[float, None, None]:
@@ -414,7 +451,8 @@ class _Part:
         """Squares that are verbatim give way to their twins."""
         assert self.frames is not None
         d, Y, variance = self.frames
-        self.C = yield from graft.grafted(self.kernels, u, d, Y, variance, self.C, self.positions, lattice)
+        over = self.positions, self.around
+        self.C = yield from graft.grafted(self.kernels, u, d, Y, variance, self.C, *over, lattice)
         self.cost = None
 
     def search(self, u: Array, key: int) -> Generator[float, None, None]:
@@ -438,7 +476,7 @@ class _Part:
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale / self.typical)
             bias = bias + self.typical * self.potentials[n][group.of]
         grace = GRACE * kernels.mean(self.cost) / self.known.share
-        for offers in search.sweeps(self.far, grace, key):
+        for offers in search.sweeps(self.far, grace, key, self.around):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
                 X = self._patches(u, rows, kept)
@@ -625,7 +663,6 @@ def carried(
     i, k = (kernels.array(at) for at in nearest)
     C = kernels.empty((2, *field), solution.field)
     weight = kernels.empty((field[0], field[1]), solution.weight)
-    ends = patches.count(exemplar, SIDE)
     here = [kernels.array(np.arange(n, dtype=np.int32)) for n in field]
     for rows in portions(*field):
         found = solution.field[:, i[rows]][:, :, k]
@@ -634,21 +671,21 @@ def carried(
         for axis in (0, 1):
             many, one = exemplar[axis], solution.exemplar[axis]
             moved = own[axis] + (2 * (found[axis] - was_at[axis]) * many + one) // (2 * one)
-            C[axis, rows] = moved.clip(0, ends[axis] - 1)
+            C[axis, rows] = moved % many if solution.around[axis] else moved.clip(0, many - SIDE)
         weight[rows] = solution.weight[i[rows]][:, k]
         yield rows.stop / field[0]
     fine = solution.fine * max(n / was for n, was in zip(size, solution.size, strict=True))
-    return Solution(C, weight, exemplar, size, solution.seconds, solution.last, fine)
+    return Solution(C, weight, exemplar, size, solution.seconds, solution.last, solution.around, fine)
 
 
 def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
     """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows.
 
-    Their `joints` are blended. Beyond an edge that does not wrap, pieces are taken to go on.
+    Their `joints` are blended. Beyond an edge of the result that does not wrap, pieces are taken to go on.
     """
     scale, r = solution.fine, joints.reach(solution.fine)
     more = r + SIDE - 1
-    e = joints.prepared(kernels, planes, scale, more)
+    e = joints.prepared(kernels, planes, scale, more, solution.around)
     least, most = planes.min((0, 1)), planes.max((0, 1))
     (height, width), field = solution.size, solution.field.shape[1:]
     for rows in portions(height, width * planes.shape[2], 8 * r):
@@ -670,7 +707,7 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
 
 def voted(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
     """The same with joints as they are: each portion of rows is what the patches vote for."""
-    e = kernels.array(planes)
+    e = kernels.array(patches.unrolled(planes, SIDE, solution.around))
     for rows in portions(*solution.size):
         yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
 

@@ -54,25 +54,29 @@ class Offers:
     """What a sweep offers to each patch i, all from the C before it, its own answer first.
 
     What the neighbours at distance `reach` imply, C(i - d) + d, let off `grace`; and for each radius r, C(i) + an
-    offset from [-r, r]^2 that is hashed from (key + its place in radii, i).
+    offset from [-r, r]^2 that is hashed from (key + its place in radii, i). around: whether the exemplar goes on from
+    its start where an answer lies beyond its rows, or columns.
     """
 
     reach: int
     radii: tuple[int, ...]
     grace: Scalar
     key: int
+    around: Wrap = (False, False)
 
 
 @dataclass(frozen=True)
 class But:
     """What `assign` must not take: positions within radius of B(i), down as well as across, and what costs too little.
 
-    least: |x_i - y_j|^2 below which y_j is what stands there itself, in another place.
+    least: |x_i - y_j|^2 below which y_j is what stands there itself, in another place. around: whether the exemplar's
+    last rows, or columns, are near its first.
     """
 
     B: Array
     radius: int
     least: float
+    around: Wrap = (False, False)
 
 
 class Kernels(Protocol):
@@ -125,8 +129,8 @@ class Kernels(Protocol):
         """In some rows, whose descriptors are X, each patch takes the best of the answers offered to it.
 
         Returns their new C and its cost. The best has the least |x_i - y_N|^2 - psi_N, of which a neighbour's answer is
-        let off `offers.grace`; among equals the first. What lies outside the exemplar, or has no neighbour there, is
-        not offered.
+        let off `offers.grace`; among equals the first. What lies outside an exemplar that does not go around, or has no
+        neighbour there, is not offered.
         """
 
     def counts(self, labels: Array, number: int) -> Array:

@@ -131,7 +131,8 @@ class CompiledKernels(NumpyKernels):
         radii, grace = np.array(offers.radii, np.int32), np.float32(offers.grace)
         every = _known(x.shape[1])
         top, (down, across) = rows.start, new  # two arrays: all bands of one are laid out alike
-        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, *wrap, top, loose, down, across, cost)
+        sides = *wrap, *offers.around
+        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, *sides, top, loose, down, across, cost)
 
     def vote(
         self,
@@ -267,7 +268,15 @@ def _hashed(v):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top, loose, down, across, cost):  # type: ignore[no-untyped-def]
+def _around(place, side, around):  # type: ignore[no-untyped-def]
+    """A row or column of the exemplar, from its start again if it goes around."""
+    return np.int32(place % side) if around and (place < 0 or place >= side) else place
+
+
+@_compiled
+def _sweep(  # type: ignore[no-untyped-def]
+    X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, around_y, around_x, top, loose, down, across, cost
+):  # fmt: skip
     fh, fw, eh, ew = C.shape[1], C.shape[2], psi.shape[0], psi.shape[1]
     some, i = loose.shape[0] > 0, -1
     for row in range(cost.shape[0]):
@@ -291,6 +300,7 @@ def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top,
                         continue
                     near_x %= fw
                 to_r, to_c = C[0, near_y, near_x] + np.int32(reach * dy), C[1, near_y, near_x] + np.int32(reach * dx)
+                to_r, to_c = _around(to_r, eh, around_y), _around(to_c, ew, around_x)
                 if to_r == own_r and to_c == own_c:  # most are: coherent
                     d, score = own_cost, own_score - grace
                 elif to_r < 0 or to_r >= eh or to_c < 0 or to_c >= ew:
@@ -306,6 +316,7 @@ def _sweep(X, Y, every, psi, C, reach, radii, salts, grace, wrap_y, wrap_x, top,
                 span = np.uint32(2 * radii[trial] + 1)
                 to_r = own_r + np.int32(_hashed(index + salts[trial]) % span) - radii[trial]
                 to_c = own_c + np.int32(_hashed(other + salts[trial]) % span) - radii[trial]
+                to_r, to_c = _around(to_r, eh, around_y), _around(to_c, ew, around_x)
                 if to_r < 0 or to_r >= eh or to_c < 0 or to_c >= ew:
                     continue
                 d = _cost(X, i, Y, to_r * ew + to_c, every)

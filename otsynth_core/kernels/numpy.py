@@ -86,7 +86,7 @@ class NumpyKernels:
             cost += bias
             if but is not None:
                 itself = cost + psi.ravel() < but.least - (x * x).sum(1, keepdims=True)
-                cost[itself | _near(but.B[:, rows], but.radius, psi.shape)] = np.inf
+                cost[itself | _near(but, rows, psi.shape)] = np.inf
             sigma = cost.argmin(1)
             C[:, rows] = np.stack(np.divmod(sigma, Y.shape[1])).reshape(2, -1, X.shape[1])
 
@@ -173,6 +173,9 @@ class NumpyKernels:
         best, taken, taken_cost = own_score.copy(), own.copy(), own_cost.copy()
 
         def offer(N: Array, there: Array, grace: float) -> None:
+            for axis, side in enumerate(psi.shape):
+                if offers.around[axis]:
+                    N[axis] %= side
             there = there & (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew)
             same = (own == N).all(0)  # most are, and their cost is known
             for who, costs in ((there & same, own_cost), (there & ~same, None)):
@@ -318,9 +321,13 @@ def within(part: slice, rows: slice) -> slice:
     return slice(part.start - rows.start, part.stop - rows.start)
 
 
-def _near(B: Array, radius: int, shape: tuple[int, ...]) -> Array:
-    """(n, eh ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
-    down, across = (np.abs(np.arange(side) - b.reshape(-1, 1)) <= radius for b, side in zip(B, shape, strict=True))
+def _near(but: But, rows: slice, shape: tuple[int, ...]) -> Array:
+    """(n, eh ew) Whether a position is within radius of B(i), i in some rows; shape = (eh, ew)."""
+    sides = []
+    for b, side, around in zip(but.B[:, rows], shape, but.around, strict=True):
+        far = np.abs(np.arange(side) - b.reshape(-1, 1))
+        sides.append((np.minimum(far, side - far) if around else far) <= but.radius)
+    down, across = sides
     return (down[:, :, None] & across[:, None]).reshape(len(down), -1)
 
 

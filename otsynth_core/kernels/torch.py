@@ -83,17 +83,18 @@ class TorchKernels:
             cost = torch.addmm(bias, x, minus_two_y)
             if but is not None:
                 itself = cost + psi.reshape(-1) < but.least - (x * x).sum(1, keepdim=True)
-                cost.masked_fill_(itself | self._near(but.B[:, rows], but.radius, psi.shape), torch.inf)
+                cost.masked_fill_(itself | self._near(but, rows, psi.shape), torch.inf)
             parts.append(cost.argmin(1))
         sigma = torch.cat(parts).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]]).to(torch.int32)
 
-    def _near(self, B: Array, radius: int, shape: tuple[int, ...]) -> Array:
-        """(n, eh ew) Whether a position is within radius of B(i), down as well as across; shape = (eh, ew)."""
-        down, across = (
-            (torch.arange(side, device=self.device) - b.reshape(-1, 1)).abs() <= radius
-            for b, side in zip(B, shape, strict=True)
-        )
+    def _near(self, but: But, rows: slice, shape: tuple[int, ...]) -> Array:
+        """(n, eh ew) Whether a position is within radius of B(i), i in some rows; shape = (eh, ew)."""
+        sides = []
+        for b, side, around in zip(but.B[:, rows], shape, but.around, strict=True):
+            far = (torch.arange(side, device=self.device) - b.reshape(-1, 1)).abs()
+            sides.append((torch.minimum(far, side - far) if around else far) <= but.radius)
+        down, across = sides
         return (down[:, :, None] & across[:, None]).reshape(len(down), -1)
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
@@ -138,8 +139,10 @@ class TorchKernels:
         cost = _costs(x, y, j)
         best = cost - p[j]
 
-        def offer(N: Array, there: Array | bool, grace: Scalar) -> None:
+        def offer(answer: tuple[Array, ...], there: Array | bool, grace: Scalar) -> None:
             nonlocal taken, cost, best
+            rows_and_columns = zip(answer, psi.shape, offers.around, strict=True)
+            N = torch.stack([line % side if around else line for line, side, around in rows_and_columns])
             inside = (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew) & there
             j = torch.where(inside, N[0] * ew + N[1], 0)
             new = _costs(x, y, j)
@@ -153,11 +156,11 @@ class TorchKernels:
             N = C[:, ((i - dy) % fh)[:, None], (k - dx) % fw]
             there_y = (i - dy >= 0) & (i - dy < fh) | wrap[0]
             there_x = (k - dx >= 0) & (k - dx < fw) | wrap[1]
-            offer(torch.stack([N[0] + dy, N[1] + dx]), there_y[:, None] & there_x, offers.grace)
+            offer((N[0] + dy, N[1] + dx), there_y[:, None] & there_x, offers.grace)
         index = i[:, None] * fw + k
         for trial, r in enumerate(offers.radii):
             offsets = [hashed(index + axis * fh * fw, offers.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
-            offer(own + torch.stack(offsets).to(own.dtype), True, 0.0)
+            offer(tuple(own + torch.stack(offsets).to(own.dtype)), True, 0.0)
         return taken, cost
 
     def counts(self, labels: Array, number: int) -> Array:

@@ -44,8 +44,9 @@ class TritonKernels(TorchKernels):
         radius, least = (0, 0.0) if but is None else (but.radius, but.least)
         _nearest[tiles, parts](
             x, (-2 * y).contiguous(), (y * y).sum(1) - p, p, B[0].contiguous(), B[1].contiguous(), score, best,
-            n, m, share, Y.shape[1], radius, least,
-            BUT=but is not None, k=x.shape[1], K=_padded(x.shape[1]), ROWS=ROWS, COLUMNS=COLUMNS,
+            n, m, share, *Y.shape[:2], radius, least,
+            BUT=but is not None, AROUND=(False, False) if but is None else but.around,
+            k=x.shape[1], K=_padded(x.shape[1]), ROWS=ROWS, COLUMNS=COLUMNS,
         )  # fmt: skip
         sigma = best.gather(0, score.argmin(0, keepdim=True)).reshape(X.shape[:2])
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
@@ -62,7 +63,7 @@ class TritonKernels(TorchKernels):
         _swept[(triton.cdiv(height * fw, BLOCK),)](
             x.contiguous(), Y.contiguous(), psi.contiguous(), C[0], C[1], grace, N[0], N[1], cost,
             rows.start, height * fw, fh, fw, eh, ew, offers.reach, *radii[:3], *salts,
-            DOWN=wrap[0], ACROSS=wrap[1], DIRECTIONS=NEIGHBOURS, TRIALS=len(offers.radii),
+            DOWN=wrap[0], ACROSS=wrap[1], AROUND=offers.around, DIRECTIONS=NEIGHBOURS, TRIALS=len(offers.radii),
             k=x.shape[2], K=_padded(x.shape[2]), BLOCK=BLOCK,
         )  # fmt: skip
         return N, cost
@@ -101,8 +102,9 @@ def _signed(value: int) -> int:
 @triton.jit(do_not_specialize=["share", "radius"])
 def _nearest(  # type: ignore[no-untyped-def]
     x, minus_two_y, bias, psi, by, bx, score_to, best_to,
-    n, m, share, ew, radius, least,
-    BUT: tl.constexpr, k: tl.constexpr, K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    n, m, share, eh, ew, radius, least,
+    BUT: tl.constexpr, AROUND: tl.constexpr,
+    k: tl.constexpr, K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """Of a tile's rows, the best among a share of the exemplar. Every column of a tile keeps a best of its own."""
     i, t = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, K)
@@ -120,7 +122,12 @@ def _nearest(  # type: ignore[no-untyped-def]
         score = tl.dot(xs, tl.trans(ys), input_precision="tf32x3")
         score += tl.load(bias + j, mask=j < m, other=float("inf"))[None, :]
         if BUT:
-            near = (tl.abs(j // ew - down) <= radius) & (tl.abs(j % ew - across) <= radius)
+            rows, columns = tl.abs(j // ew - down), tl.abs(j % ew - across)
+            if AROUND[0]:
+                rows = tl.minimum(rows, eh - rows)
+            if AROUND[1]:
+                columns = tl.minimum(columns, ew - columns)
+            near = (rows <= radius) & (columns <= radius)
             itself = score < limit - tl.load(psi + j, mask=j < m, other=0.0)[None, :]
             score = tl.where(near | itself, float("inf"), score)
         better = score < best
@@ -134,8 +141,15 @@ def _nearest(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _offered(xs, y, psi, ny, nx, there, grace, ty, tx, cost, best, eh, ew, k: tl.constexpr, t):  # type: ignore[no-untyped-def]
+def _offered(  # type: ignore[no-untyped-def]
+    xs, y, psi, ny, nx, there, grace, ty, tx, cost, best, eh, ew,
+    k: tl.constexpr, t, AROUND: tl.constexpr,
+):  # fmt: skip
     """The best of what has been taken and one more answer: its row and column, cost and score."""
+    if AROUND[0]:
+        ny = (ny % eh + eh) % eh
+    if AROUND[1]:
+        nx = (nx % ew + ew) % ew
     inside = there & (ny >= 0) & (ny < eh) & (nx >= 0) & (nx < ew)
     j = tl.where(inside, ny * ew + nx, 0)
     gap = xs - tl.load(y + j[:, None].to(tl.int64) * k + t, mask=inside[:, None] & (t < k), other=0.0)
@@ -170,7 +184,7 @@ def _offset(index, salt, r):  # type: ignore[no-untyped-def]
 def _swept(  # type: ignore[no-untyped-def]
     x, y, psi, cy, cx, grace, ny_to, nx_to, cost_to,
     first, number, fh, fw, eh, ew, reach, r0, r1, r2, s0, s1, s2,
-    DOWN: tl.constexpr, ACROSS: tl.constexpr, DIRECTIONS: tl.constexpr, TRIALS: tl.constexpr,
+    DOWN: tl.constexpr, ACROSS: tl.constexpr, AROUND: tl.constexpr, DIRECTIONS: tl.constexpr, TRIALS: tl.constexpr,
     k: tl.constexpr, K: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Some patches, from the row `first` on, take the best of what is offered to them."""
@@ -181,13 +195,13 @@ def _swept(  # type: ignore[no-untyped-def]
     xs = tl.load(x + p[:, None].to(tl.int64) * k + t, mask=there[:, None] & (t < k), other=0.0)
     own_y, own_x = tl.load(cy + i, mask=there, other=0), tl.load(cx + i, mask=there, other=0)
     cost, best = tl.zeros((BLOCK,), tl.float32), tl.full((BLOCK,), float("inf"), tl.float32)
-    ty, tx, cost, best = _offered(xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t)
+    ty, tx, cost, best = _offered(xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t, AROUND)
     let_off = tl.load(grace)
     for n in tl.static_range(4):
         dy, dx = reach * DIRECTIONS[n][0], reach * DIRECTIONS[n][1]
         at, near = _patch(row - dy, column - dx, fh, fw, reach, there, DOWN, ACROSS)
         ny, nx = tl.load(cy + at, mask=near, other=0) + dy, tl.load(cx + at, mask=near, other=0) + dx
-        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, near, let_off, ty, tx, cost, best, eh, ew, k, t)
+        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, near, let_off, ty, tx, cost, best, eh, ew, k, t, AROUND)
     for trial in tl.static_range(TRIALS):
         r, salt = r0, s0
         if trial == 1:
@@ -195,7 +209,7 @@ def _swept(  # type: ignore[no-untyped-def]
         if trial == 2:
             r, salt = r2, s2
         ny, nx = own_y + _offset(i, salt, r), own_x + _offset(i + fh * fw, salt, r)
-        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, there, 0.0, ty, tx, cost, best, eh, ew, k, t)
+        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, there, 0.0, ty, tx, cost, best, eh, ew, k, t, AROUND)
     tl.store(ny_to + p, ty, mask=there)
     tl.store(nx_to + p, tx, mask=there)
     tl.store(cost_to + p, cost, mask=there)

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .. import period, slopes, transport
-from ..kernels import Kernels
+from ..kernels import Kernels, Wrap
 from ..maps import Map, MapSet, resized
 from ..spec import MAX_SIDE, InputError
 from ..transport import Solution, Step
@@ -26,7 +26,7 @@ LARGEST = 2 * MAX_SIDE
 """Longest side of a map that is larger than the leading one."""
 ENOUGH = 2048
 """Longest side of the part of two maps by which they are compared with one another."""
-FORMAT = 1
+FORMAT = 2
 """Version of the file of a field."""
 
 
@@ -58,15 +58,17 @@ class Field:
     """Where every patch of a result comes from, and what it takes to put other maps of the same material together.
 
     field: int32 (2, fh, fw), row and column of the stretched exemplar's patch; weight: float32 (fh, fw) of its vote.
+    around: whether patches reach over the exemplar's edges, down and across.
     """
 
     field: np.ndarray
     weight: np.ndarray
     sizes: Sizes
+    around: Wrap
 
     def save(self, path: Path) -> None:
         """As an .npz file: its arrays, and a line of JSON."""
-        words = json.dumps({"format": FORMAT, **asdict(self.sizes)})
+        words = json.dumps({"format": FORMAT, "around": self.around, **asdict(self.sizes)})
         with path.open("wb") as file:
             np.savez_compressed(file, field=self.field.astype(np.int16), weight=self.weight, about=np.array(words))
 
@@ -81,6 +83,7 @@ class Field:
                 raise InputError(f"{path}: is a field of format {about['format']}, {FORMAT} is wanted: solve it again")
             sizes = {name: tuple(tuple(map(int, pair)) for pair in about[name]) for name in ("worked", "lead")}
             stretches = tuple(map(float, about["stretches"]))
+            down, across = (bool(goes) for goes in about["around"])
             pairs = [*sizes["worked"], *sizes["lead"], stretches]
             fits = field.shape == (2, *weight.shape) and field.min() >= 0 and weight.min() > 0
             fits = fits and bool(np.isfinite(weight).all()) and all(len(pair) == 2 for pair in pairs)
@@ -99,7 +102,8 @@ class Field:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
-        return cls(field, weight, Sizes(sizes["worked"], sizes["lead"], stretches))  # type: ignore[arg-type]
+        found = Sizes(sizes["worked"], sizes["lead"], stretches)  # type: ignore[arg-type]
+        return cls(field, weight, found, (down, across))
 
 
 def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
@@ -116,7 +120,7 @@ def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None,
     down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
     first = Step(0, 1, 1, 1, 0.0, lambda: np.zeros((1, 1, 1), np.float32))  # there is no picture to be shown
     arrays = kernels.array(field.field), kernels.array(field.weight)
-    solution = Solution(*arrays, (down, across), result, (), first)
+    solution = Solution(*arrays, (down, across), result, (), first, field.around)
     return (yield from mapped(rendered(kernels, solution, maps, sizes), lambda done: replace(first, fraction=done)))
 
 
@@ -224,7 +228,7 @@ def surfaced(
     exemplar = stock.shape[0], stock.shape[1]
     own = yield from mapped(transport.carried(kernels, solution, exemplar, size), _CARRYING)
     voted, row = np.empty((*own.size, 3 * stock.shape[2]), np.float32), 0
-    for part in transport.render(kernels, own, slopes.with_differences(stock)):
+    for part in transport.render(kernels, own, slopes.with_differences(stock, solution.around)):
         voted[row : row + len(part)] = part
         row += len(part)
         yield 0.2 + 0.4 * row / own.size[0]

@@ -51,8 +51,9 @@ class Result:
         """What was asked for and what came, under the names that reports use.
 
         period: across and down, in px, null where the exemplar does not repeat. fits: the size nearest to the
-        result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does. Of a
-        fill instead of these filled: how many pixels; of the gradient solver loss: before each step.
+        result's that holds whole periods. stretch: of the exemplar, across and down, so that another size does. tiles:
+        whether its pieces reach over its edges, across and down, because it tiles already. Of a fill instead of these
+        filled: how many pixels; of the gradient solver loss: before each step.
         """
         size = Size(self.image.shape[1], self.image.shape[0])
         maps = [
@@ -98,4 +99,5 @@ class Result:
             "period": [found and round(found.length, 2) for found in self.periods[::-1]],
             "fits": list(snapped(size, self.periods)),
             "stretch": [round(ratio, 4) for ratio in stretches[::-1]],
+            "tiles": list(self.field.around[::-1]),
         }

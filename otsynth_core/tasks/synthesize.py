@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import period, transport
+from .. import period, tiling, transport
 from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
@@ -48,15 +48,21 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     ratios, solved = period.lattice(periods, size, wrap)
     by = maps.reduction
     whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
-    exemplar, fit = period.stretched(planes, ratios), period.scaled(periods, ratios)
+    tiles, unstretched = tiling.found(planes), (ratios[0] == 1, ratios[1] == 1)
+    exemplar = Exemplar(
+        period.stretched(planes, ratios),
+        period.scaled(periods, ratios),
+        around=(tiles[0] and unstretched[0], tiles[1] and unstretched[1]),
+    )
     sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
     check(maps, sizes)
     effort = transport.EFFORTS[request.quality]
 
     def work(compute: Kernels) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray], Field]]:
-        solving = transport.solve(compute, [Exemplar(exemplar, fit)], solved, wrap, request.seed, effort)
+        solving = transport.solve(compute, [exemplar], solved, wrap, request.seed, effort)
         solution, images = yield from _put_together(compute, solving, maps, sizes)
-        return solution, images, Field(compute.numpy(solution.field), compute.numpy(solution.weight), sizes)
+        arrays = compute.numpy(solution.field), compute.numpy(solution.weight)
+        return solution, images, Field(*arrays, sizes, solution.around)
 
     computed = yield from retreat.computed(request, work)
     solution, images, field = computed.made

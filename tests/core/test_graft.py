@@ -28,7 +28,8 @@ def grafted(
         described.append(descriptor(V, around, (none[0], none[1])).on(kernels.array))
     Y = kernels.project(kernels.array(e), described[0])
     shape = count(e.shape[:2], SIDE)
-    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, lattice)
+    cut = (False, False)
+    work = graft.grafted(kernels, kernels.array(u), described[1], Y, V.variance, kernels.array(C), shape, cut, lattice)
     while True:
         try:
             next(work)

@@ -75,14 +75,20 @@ def test_assign(banded: kernels.Kernels, scene: dict) -> None:
     np.testing.assert_allclose(biased[np.arange(len(mine)), mine], biased.min(1), atol=1e-5)
 
 
-def test_assign_leaves_out_what_is_near_or_the_same(banded: kernels.Kernels, scene: dict) -> None:
+@pytest.mark.parametrize("around", WRAPS)
+def test_assign_leaves_out_what_is_near_or_the_same(
+    banded: kernels.Kernels, scene: dict, around: tuple[bool, bool]
+) -> None:
     X, Y, psi, B = arrays(banded, scene, "X", "Y", "psi", "C")
     least = float(np.quantile(costs(scene), 0.1))
-    C = banded.numpy(banded.assign(X, Y, psi, kernels.But(B, 4, least)))
+    C = banded.numpy(banded.assign(X, Y, psi, kernels.But(B, 4, least, around)))
     biased = np.where(costs(scene) < least, np.inf, costs(scene)) - scene["psi"].ravel()
     r, c = (place.ravel() for place in np.indices(scene["psi"].shape))
     b = scene["C"].reshape(2, -1, 1)
-    biased[(abs(r - b[0]) <= 4) & (abs(c - b[1]) <= 4)] = np.inf
+    far = [abs(r - b[0]), abs(c - b[1])]
+    for axis, side in enumerate(scene["psi"].shape):
+        far[axis] = np.minimum(far[axis], side - far[axis]) if around[axis] else far[axis]
+    biased[(far[0] <= 4) & (far[1] <= 4)] = np.inf
     mine = C[0].ravel() * scene["Y"].shape[1] + C[1].ravel()
     np.testing.assert_allclose(biased[np.arange(len(mine)), mine], biased.min(1), atol=1e-5)
 
@@ -126,6 +132,11 @@ def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], offers: Offers) -
                 i = np.array([y * fw + x, fh * fw + y * fw + x])
                 offset = kernels.hashed(i, offers.key + n) % (2 * r + 1) - r
                 found.append((tuple(C[:, y, x] + offset), 0.0))
+            sides = tuple(zip((eh, ew), offers.around, strict=True))
+            found = [
+                (tuple(n % side if around else n for n, (side, around) in zip(N, sides, strict=True)), grace)
+                for N, grace in found
+            ]
             inside = [(N, grace) for N, grace in found if 0 <= N[0] < eh and 0 <= N[1] < ew]
             scores = [((X[y, x] - Y[N]) ** 2).sum() - psi[N] - grace for N, grace in inside]
             best = int(np.argmin(scores))
@@ -135,7 +146,15 @@ def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], offers: Offers) -
 
 
 @pytest.mark.parametrize(
-    "offers", [Offers(1, (), 0.0, 0), Offers(3, (20, 4), 0.4, 11), Offers(2, (9,), 2.0, 5)], ids=str
+    "offers",
+    [
+        Offers(1, (), 0.0, 0),
+        Offers(3, (20, 4), 0.4, 11),
+        Offers(2, (9,), 2.0, 5),
+        Offers(3, (30, 4), 0.4, 11, (True, False)),
+        Offers(2, (9,), 2.0, 5, (True, True)),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_sweep(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool], offers: Offers) -> None:

@@ -16,8 +16,10 @@ GPUS = {"A100": 80, "H100": 90}
 FIELD = ["by", "bx", "best_to", "cy", "cx", "ny_to", "nx_to"]
 REALS = ["x", "minus_two_y", "bias", "psi", "score_to", "y", "grace", "cost_to", "e", "weight", "u"]
 LAUNCHES: dict[str, list[dict[str, Any]]] = {
-    "_nearest": [{"BUT": but, "k": k} for but in (0, 1) for k in (16, 20)],
-    "_swept": [{"DOWN": 1, "ACROSS": wraps, "TRIALS": 3, "k": k} for wraps, k in ((1, 16), (0, 20))],
+    "_nearest": [{"BUT": but, "AROUND": (but, 0), "k": k} for but in (0, 1) for k in (16, 20)],
+    "_swept": [
+        {"DOWN": 1, "ACROSS": wraps, "AROUND": (1, wraps), "TRIALS": 3, "k": k} for wraps, k in ((1, 16), (0, 20))
+    ],
     "_voted": [{"DOWN": 1, "ACROSS": wraps, "c": 3} for wraps in (0, 1)],
 }
 

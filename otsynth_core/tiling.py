@@ -1,0 +1,62 @@
+"""Whether an exemplar tiles already: then it goes on beyond its edges, and holds as many patches as pixels.
+
+A picture to be enlarged is often a tile, and most of its coarse patches reach over an edge: where the shorter side has
+8 pixels, three quarters of them. Two things show that a picture goes on from its last row to its first. They differ no
+more than rows near them do; and they differ less than if either was turned against the other. Neither is enough: rows
+along a plank are alike whatever lies between them, and a turned row may stand beside others that differ as much.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import pyramid
+
+NEAR = 8
+"""So many rows on either side of the edge should differ as much as those at it."""
+JUMP = 1.25
+"""How much more those at the edge may differ than the most of them."""
+TURNED = 0.6
+"""How much less the rows at the edge must differ than when one is turned, as a share of squares."""
+LEAST = 32
+"""Turned by less than one part in so many of their length, rows are not yet different; nor by less than 3 px."""
+LEVELS = 4
+"""The picture and its coarser levels at which the edge must not show."""
+FINE = 2
+"""At one of so many of them, the two rows must fit as they lie: what is fine alone may not go on to the next row."""
+SHORT = 32
+"""Fewest rows and columns of a level that are looked at."""
+
+
+def found(exemplar: np.ndarray) -> tuple[bool, bool]:
+    """Whether the rows, and the columns, of an exemplar (H, W, C) go on from the start where they end."""
+    levels = [exemplar]
+    while len(levels) < LEVELS and min(levels[-1].shape[:2]) >= 2 * SHORT:
+        levels.append(pyramid.downsample(levels[-1], (True, True)))
+    if min(exemplar.shape[:2]) < SHORT:
+        return False, False
+    down, across = (_goes_on([level.swapaxes(0, axis) for level in levels]) for axis in (0, 1))
+    return down, across
+
+
+def _goes_on(levels: list[np.ndarray]) -> bool:
+    return all(_even(u) for u in levels) and any(_fits(u) for u in levels[:FINE])
+
+
+def _even(u: np.ndarray) -> bool:
+    """Whether the last row and the first differ no more than rows near them."""
+    rows = np.arange(-NEAR - 1, NEAR + 1)
+    jumps = np.abs(np.diff(u.take(rows, 0, mode="wrap"), axis=0)).mean((1, 2))
+    edge = jumps[NEAR]
+    return bool(edge <= JUMP * np.delete(jumps, NEAR).max())
+
+
+def _fits(u: np.ndarray) -> bool:
+    """Whether the last row and the first differ less than when one is turned: all turns are found by one FFT."""
+    last, first = (row.astype(np.float64) - u.mean((0, 1)) for row in (u[-1], u[0]))
+    n = len(first)
+    products = np.fft.irfft((np.fft.rfft(last, axis=0) * np.fft.rfft(first, axis=0).conj()).sum(1), n)
+    energy = (last**2).sum() + (first**2).sum()
+    off = energy - 2 * products
+    least = max(3, n // LEAST)
+    return bool(off[0] <= TURNED * off[least : n - least + 1].min() + 1e-9 * energy)
