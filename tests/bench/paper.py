@@ -3,9 +3,10 @@
     python tests/bench/paper.py TEXTURES WEIGHTS [--names a,b,c,d] [--side 256] [--sheets FOLDER] [--plot FILE.png]
 
 WEIGHTS: of VGG, as for --vgg. Crops of `side` px, made anew at the same size, wrapping both ways. Prints Markdown.
-distance: `metrics.distance`, of patches at 4 scales; ratio: over its floor. gram: mean over five layers of VGG of
-|G(u) - G(e)|^2 / |G(e)|^2. frechet: the Frechet distance of conv3_1's features in the two images, as SIFID has it for
-another network, features 1 long on the mean. All but the first two favour what was made to please VGG.
+distance: `metrics.distance`, of patches at 4 scales; ratio: over its floor; divergence: `metrics.divergence`, over the
+floor as well. gram: mean over five layers of VGG of |G(u) - G(e)|^2 / |G(e)|^2. frechet: the Frechet distance of
+conv3_1's features in the two images, as SIFID has it for another network, features 1 long on the mean. The last two
+favour what was made to please VGG.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ def figures(image: np.ndarray, exemplar: np.ndarray, layers: features.Layers) ->
         seen = [layers(torch.from_numpy(u.transpose(2, 0, 1)[None].copy()), features.NONE) for u in (made, given)]
     grams = [[x.T @ x / len(x) for x in sets] for sets in seen]
     gaps = [float(((a - b) ** 2).sum() / (b * b).sum()) for a, b in zip(*grams, strict=True)]
-    distance = metrics.distance(made, given)
+    distance, floor = metrics.distance(made, given), metrics.floor(given)
     return {
         "distance": distance,
-        "ratio": distance / metrics.floor(given),
+        "ratio": distance / floor,
+        "divergence": metrics.divergence(made, given) / floor,
         "gram": float(np.mean(gaps)),
         "frechet": frechet(*(sets[FRECHET].double().numpy() for sets in seen)),
         "sharp": metrics.sharpness(made, given),
@@ -101,7 +103,7 @@ def main() -> None:
     there, network = quality.textures(options.textures), vgg.load(options.weights, torch.device("cpu"))
     threads = torch.get_num_threads()
     print(f"{side} px to {side} px, {datetime.date.today()}, torch {torch.__version__}, {threads} threads\n")
-    columns = ["distance", "ratio", "gram", "frechet", "sharp", "seconds"]
+    columns = ["distance", "ratio", "divergence", "gram", "frechet", "sharp", "seconds"]
     print(f"| texture | method | iterations | {' | '.join(columns)} |\n|---|---|{'---|' * (len(columns) + 1)}")
     rows: dict[str, list[dict[str, float]]] = {}
     curves: dict[str, tuple[float, ...]] = {}

@@ -37,6 +37,8 @@ COLUMNS = [
     "distance",
     "floor",
     "ratio",
+    "divergence",
+    "whole's",
     "seam",
     "seam before",
     "roughest",
@@ -106,12 +108,21 @@ def row(exemplar: np.ndarray, image: np.ndarray) -> dict:
         "distance": figures["distance"],
         "floor": figures["floor"],
         "ratio": figures["distance"] / figures["floor"],
+        "divergence": figures["divergence"] / figures["floor"],
         "seam": max(figures["seam_y"], figures["seam_x"]),
         "seam before": max(metrics.seam(given, axis) for axis in (0, 1)),
         "roughest": figures["roughest"],
         "sharp": figures["sharpness"],
         "copied": figures["copied"],
     }
+
+
+def beside(crop: np.ndarray, whole: np.ndarray) -> float:
+    """The ratio that the picture has from which a crop is taken: what is like the crop by nature is so far from it."""
+    given, made = (Map.of(picture).compared() for picture in (crop, whole))
+    if given.shape[2] != made.shape[2]:  # a crop without a hole has no alpha to compare
+        given, made = (Map.of(picture).pixels for picture in (crop, whole))
+    return metrics.distance(made, given) / metrics.floor(given)
 
 
 def repeats(exemplar: np.ndarray) -> float:
@@ -197,15 +208,16 @@ def main() -> None:
             result, beyond = solved(exemplar, options.factor, **chosen)
             image, seconds, maker = result.image, sum(result.seconds), f"otsynth, {result.device} kernels"
         figures = {**row(exemplar, image), "itself": repeats(exemplar), "B/px": beyond, "seconds": seconds}
+        figures["whole's"] = beside(exemplar, crop(path, 0)) if options.crop else float("nan")
         rows.append(figures)
         digits = {"distance": 4, "floor": 4, "B/px": 0}
-        cells = (f"{figures[column]:.{digits.get(column, 2)}f}" for column in COLUMNS)
+        cells = (f"{figures[column]:.{digits.get(column, 2)}f}".replace("nan", "") for column in COLUMNS)
         print(f"| {name} | {' | '.join(cells)} | {', '.join(fails(figures))} |", flush=True)
         pairs.append((exemplar, image))
         if options.sheets:
             options.sheets.mkdir(parents=True, exist_ok=True)
             files.write(options.sheets / f"{name}.png", files.Picture(sheet(exemplar, image)))
-    medians = (f"{np.median([figures[column] for figures in rows]):.2f}" for column in COLUMNS)
+    medians = (f"{np.median([figures[column] for figures in rows]):.2f}".replace("nan", "") for column in COLUMNS)
     print(f"| **median** | {' | '.join(medians)} | {sum(bool(fails(figures)) for figures in rows)} of {len(rows)} |")
     print(f"\nWorst ratio {max(figures['ratio'] for figures in rows):.2f}. Made by {maker}. Bars: {BARS}.")
     if options.contact:

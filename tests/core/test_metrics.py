@@ -41,6 +41,23 @@ def test_floor_is_that_of_two_samples(noise: np.ndarray) -> None:
     assert 0 < metrics.floor(noise) < metrics.distance(noise, np.zeros_like(noise))
 
 
+def test_divergence_is_nothing_for_the_same_patches_and_sees_what_is_fainter() -> None:
+    """Noise of less contrast is nearer to the noise than that is to itself; its distribution is another."""
+    noise = np.random.default_rng(1).random((128, 128, 1))
+    moved = np.roll(noise, (20, 50), (0, 1))
+    fainter, floor = 0.5 + 0.7 * (noise - 0.5), metrics.floor(noise)
+    assert metrics.distance(fainter, noise) < 0.9 * floor
+    assert metrics.divergence(fainter, noise) > 0.1 * floor
+    assert abs(metrics.divergence(moved, noise)) < 0.05 * floor
+    assert metrics.divergence(noise, noise) == 0
+
+
+def test_divergence_of_constant_images_is_their_distance() -> None:
+    """Nothing is apart within either; at the size of the smaller one, which has fewer scales."""
+    black, grey = np.zeros((20, 64, 3)), np.full((64, 64, 3), 0.5)
+    assert metrics.divergence(black, grey) == pytest.approx(metrics.distance(black, grey)) == pytest.approx(12)
+
+
 def test_seam_of_a_ramp_and_of_a_wave() -> None:
     ramp = np.linspace(0, 1, 101)[:, None, None] * np.ones((1, 50, 1))
     assert metrics.seam(ramp, 0) == pytest.approx(100)
