@@ -111,7 +111,7 @@ class Common:
             (
                 "replace",
                 "Replace the Last",
-                "Show the new result in the node of the last, which goes if nothing uses it",
+                "Show the new result in the node of the last, which goes if nothing uses it; its file stays",
             ),
         ],
     )
