@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import graft, joints, lines, patches, period, pyramid, search, semidual
+from . import carrying, graft, joints, lines, patches, period, pyramid, search, semidual
 from .barycenter import Sight
 from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
@@ -34,6 +34,8 @@ from .spec import InputError
 
 SIDE = 5
 """Side of a patch, in pixels of its level."""
+HALF = 2, 1
+"""Pixels of a level for so many of the next coarser one."""
 COMPONENTS = 16
 LINED = 24
 """And of patches that have planes of lines beside their colours."""
@@ -254,28 +256,31 @@ def solve(
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
     colours = exemplars[0].planes.shape[2]
-    stage = None
+    stage: _Stage | None = None
     for level in plan:
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
         components = LINED if level.index >= lines.FINEST else COMPONENTS
+        origin, starts = view.origin if view else (0, 0), None
         parts, firsts, before = [], [], stage
+        if before is not None:  # a finer window lies within the coarser one
+            down, across = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
+            starts = down, across
         for n, one in enumerate(exemplars):
-            e, origin = stacks[n].pop(), view.origin if view else (0, 0)
+            e = stacks[n].pop()
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
             parts.append(_Part(kernels, level, n, described(SIDE), frames, one.share, view))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
-            else:  # a finer window lies within the coarser one
-                top, left = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
-                firsts.append(before.parts[n].C[:, top:, left:])
+            else:
+                firsts.append(before.parts[n].C)
                 parts[n].potentials[2:] = before.parts[n].potentials[2:] or parts[n].potentials[2:]  # of ranks
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
-        for _ in stage.begin(firsts, carry=before is not None, cells=cells, rng=rng):
+        for _ in stage.begin(firsts, starts, cells, rng):
             if before is not None:
                 yield Step(level.index, len(plan), 0, rounds, done / total, partial(_shown, kernels, before.u, colours))
         before = None  # its arrays are not needed any more
@@ -376,7 +381,7 @@ class _Part:
         view: View | None,
     ) -> None:
         self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
-        self.positions = level.positions[number]
+        self.exemplar, self.positions = level.exemplars[number], level.positions[number]
         self.around = level.arounds[number]
         self.e = kernels.array(likeness.exemplar)
         self.likeness = likeness
@@ -406,21 +411,30 @@ class _Part:
             self.share = kernels.array(own)
             self.among = kernels.array((middle >= SHOWN * middle.max()).astype(np.float32))
 
-    def begin(self, C: Array, carry: bool, cells: tuple[float, float]) -> Generator[None, None, None]:
-        """Takes a field, of this level or carried up from the coarser one; yields after each portion.
+    def begin(self, C: Array) -> None:
+        """Takes a field of this level."""
+        self.far = max(self.positions)
+        self.C = self.known.begun(C)
 
-        cells: of a grid, where pieces may only be moved by whole ones; 0: there is none.
+    def carry(self, C: Array, starts: tuple[int, int], cells: tuple[float, float]) -> Generator[None, None, None]:
+        """Takes the coarser level's field; yields after each portion.
+
+        starts: where in that one's image this one's begins. cells: of a grid, where pieces may only be moved by whole
+        ones; 0: there is none.
         """
-        self.far = 0 if self.placed and carry else max(self.positions)
-        self.C = self.kernels.empty((2, *self.level.field), C) if carry else C
-        for rows in self.portions if carry else []:
-            self.C[:, rows] = self.kernels.upsample(C, self.level.field, self.positions, rows)
+        self.far = 0 if self.placed else max(self.positions)
+        self.C = self.kernels.empty((2, *self.level.field), C)
+        each = zip(self.level.field, C.shape[1:], self.d.wrap, starts, strict=True)
+        down, across = (carrying.Axis.of(self.kernels, n, m, HALF, SIDE, wraps, start) for n, m, wraps, start in each)
+        for rows in self.portions:
+            carried = carrying.carried(C, rows, (down, across), (HALF, HALF), self.exemplar, SIDE, self.around)
             for axis, cell in enumerate(cells):
                 if cell:
-                    own = (rows.start, 0)[axis] + np.indices(self.C[axis, rows].shape, np.int32)[axis]
+                    own = (rows.start, 0)[axis] + np.indices(carried[axis].shape, np.int32)[axis]
                     own += self.known.origin[axis]
                     last = self.positions[axis] - 1
-                    self.C[axis, rows] = whole_cells(self.C[axis, rows], self.kernels.array(own), cell, last)
+                    carried[axis] = whole_cells(carried[axis], self.kernels.array(own), cell, last)
+            self.C[:, rows] = carried
             yield
         self.C = self.known.begun(self.C)
 
@@ -547,12 +561,22 @@ class _Stage:
                 part.d = sight.described(part.likeness.of_image).on(kernels.array)
 
     def begin(
-        self, fields: list[Array], carry: bool, cells: list[tuple[float, float]], rng: np.random.Generator
+        self,
+        fields: list[Array],
+        starts: tuple[int, int] | None,
+        cells: list[tuple[float, float]],
+        rng: np.random.Generator,
     ) -> Generator[None, None, None]:
-        """Takes each part's field, see `_Part.begin`, and votes. rng: for what is random of it."""
+        """Takes each part's field, see `_Part`: where there is a coarser level, that one's. Votes.
+
+        rng: for what is random of it.
+        """
         for part, C, grid in zip(self.parts, fields, cells, strict=True):
-            yield from part.begin(C, carry, grid)
-        self.u = self.known.drawn(rng) if self.level.ascents and not carry else None
+            if starts is None:
+                part.begin(C)
+            else:
+                yield from part.carry(C, starts, grid)
+        self.u = self.known.drawn(rng) if self.level.ascents and starts is None else None
         if self.u is None:
             yield from self._voted()
 
@@ -656,23 +680,18 @@ def carried(
     """
     if (exemplar, size) == (solution.exemplar, solution.size):
         return solution
-    field, nearest = [], []
+    sides, axes = [], []
     for n, was, places in zip(size, solution.size, solution.field.shape[1:], strict=True):
-        field.append(n if places == was else n - SIDE + 1)  # an axis that wraps has as many patches as pixels
-        nearest.append(np.minimum(np.arange(field[-1], dtype=np.int32) * was // n, places - 1))
-    i, k = (kernels.array(at) for at in nearest)
+        wraps = places == was  # it has as many patches as pixels
+        sides.append(n if wraps else n - SIDE + 1)
+        axes.append(carrying.Axis.of(kernels, sides[-1], places, (n, was), SIDE, wraps))
+    field, (down, across) = (sides[0], sides[1]), axes
+    scales = (exemplar[0], solution.exemplar[0]), (exemplar[1], solution.exemplar[1])
     C = kernels.empty((2, *field), solution.field)
-    weight = kernels.empty((field[0], field[1]), solution.weight)
-    here = [kernels.array(np.arange(n, dtype=np.int32)) for n in field]
+    weight = kernels.empty(field, solution.weight)
     for rows in portions(*field):
-        found = solution.field[:, i[rows]][:, :, k]
-        own = (here[0][rows][:, None], here[1][None])
-        was_at = (i[rows][:, None], k[None])
-        for axis in (0, 1):
-            many, one = exemplar[axis], solution.exemplar[axis]
-            moved = own[axis] + (2 * (found[axis] - was_at[axis]) * many + one) // (2 * one)
-            C[axis, rows] = moved % many if solution.around[axis] else moved.clip(0, many - SIDE)
-        weight[rows] = solution.weight[i[rows]][:, k]
+        C[:, rows] = carrying.carried(solution.field, rows, (down, across), scales, exemplar, SIDE, solution.around)
+        weight[rows] = solution.weight[down.at[rows]][:, across.at]
         yield rows.stop / field[0]
     fine = solution.fine * max(n / was for n, was in zip(size, solution.size, strict=True))
     return Solution(C, weight, exemplar, size, solution.seconds, solution.last, solution.around, fine)

@@ -18,7 +18,7 @@ LAYERS = [
     {"spec", "roles"},
     {"maps", "files", "patches", "period", "pyramid", "tiling", "slopes", "lines", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
-    {"semidual", "search", "graft", "joints", "known", "barycenter", "losses", "vgg", "sources"},
+    {"semidual", "search", "carrying", "graft", "joints", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
     {"transport", "metrics"},
     {"gradient"},

@@ -136,9 +136,6 @@ class Kernels(Protocol):
     def counts(self, labels: Array, number: int) -> Array:
         """How many of the labels, int32 in [0, number), are 0, 1, ...: float32 (number,)."""
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
-        """Some rows of the next finer level's field: N(2 i + r) = 2 C(i) + r, cut to `field`, held inside `shape`."""
-
     def weights(self, cost: Array, mean: Scalar) -> Array:
         """How much each patch's vote counts: exp(-cost / mean), at least 1e-4: a bad match blurs little."""
 

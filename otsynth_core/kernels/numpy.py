@@ -204,18 +204,6 @@ class NumpyKernels:
     def counts(self, labels: Array, number: int) -> Array:
         return np.bincount(labels.ravel(), minlength=number).astype(np.float32)
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
-        parts = []
-        for axis, part in enumerate((rows, slice(0, field[1]))):
-            i = np.arange(part.start, part.stop, dtype=np.int32)
-            q = np.minimum(i // 2, C.shape[1 + axis] - 1)
-            parts.append((q, i - 2 * q))
-        (qy, ry), (qx, rx) = parts
-        N = 2 * C[:, qy[:, None], qx]
-        N[0] += ry[:, None]
-        N[1] += rx
-        return np.clip(N, 0, np.array(shape, np.int32)[:, None, None] - 1, out=N)
-
     def weights(self, cost: Array, mean: Scalar) -> Array:
         return np.maximum(np.exp(cost * np.float32(-1 / (mean + 1e-9))), np.float32(1e-4))
 

@@ -168,15 +168,6 @@ class TorchKernels:
         counts = torch.zeros(number, device=self.device, dtype=torch.int64)  # bincount would wait for the GPU
         return counts.scatter_add_(0, of, torch.ones_like(of)).float()
 
-    def upsample(self, C: Array, field: tuple[int, int], shape: tuple[int, int], rows: slice) -> Array:
-        i = torch.arange(rows.start, rows.stop, device=self.device, dtype=torch.int32)
-        j = torch.arange(field[1], device=self.device, dtype=torch.int32)
-        qy, qx = (i // 2).clamp(max=C.shape[1] - 1), (j // 2).clamp(max=C.shape[2] - 1)
-        coarse = C[:, qy[:, None], qx]
-        down = (2 * coarse[0] + (i - 2 * qy)[:, None]).clamp(0, shape[0] - 1)
-        across = (2 * coarse[1] + (j - 2 * qx)).clamp(0, shape[1] - 1)
-        return torch.stack([down, across])
-
     def weights(self, cost: Array, mean: Scalar) -> Array:
         return torch.exp(-cost / (mean + 1e-9)).clamp_(min=1e-4)
 

@@ -75,7 +75,6 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "distances": lambda: compute.distances(X, Y, C, rows),
         "sweep": lambda: compute.sweep(X, Y, psi, C, offers, d.wrap, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
-        "upsample": lambda: compute.upsample(C[:, ::2, ::2], (rows.stop, rows.stop), shape, rows),
         "weights": lambda: compute.weights(cost, mean),
         "vote": lambda: compute.vote(e, C, compute.weights(cost, mean), transport.SIDE, (rows.stop, rows.stop)),
     }

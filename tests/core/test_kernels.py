@@ -191,17 +191,6 @@ def test_counts(provider: kernels.Kernels, scene: dict) -> None:
     np.testing.assert_array_equal(counts, [(labels == label).sum() for label in range(21)])
 
 
-def test_upsample(provider: kernels.Kernels, scene: dict) -> None:
-    C = provider.array(scene["C"])
-    N = provider.numpy(provider.upsample(C, (43, 46), (50, 40), slice(0, 43)))
-    some = provider.numpy(provider.upsample(C, (43, 46), (50, 40), slice(30, 41)))
-    np.testing.assert_array_equal(some, N[:, 30:41])
-    for y, x in [(0, 0), (1, 0), (7, 10), (39, 45), (42, 45)]:
-        qy, qx = min(y // 2, 19), min(x // 2, 22)
-        rows, columns = 2 * scene["C"][:, qy, qx] + (y - 2 * qy, x - 2 * qx)
-        assert tuple(N[:, y, x]) == (min(rows, 49), min(columns, 39))
-
-
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_vote(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool]) -> None:
     e, C = scene["e"], scene["C"]

@@ -411,7 +411,7 @@ class Short:
         self.error = error if memory is None or memory > enough else None
 
     def __getattr__(self, name: str) -> object:
-        if name == "upsample" and self.error:
+        if name == "sweep" and self.error:
             raise self.error
         return getattr(self.inner, name)
 

@@ -1,0 +1,65 @@
+"""Fields carried to finer pixels: around the middle of every patch stands what stood there, as far away as before.
+
+A field tells where a patch's first pixel comes from. That one is half a patch off what the patch is about: carried by
+first pixels, joints between pieces would move by as much at every level, away from where they showed least.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .kernels import Array, Kernels, Wrap
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Along an axis of the finer field, in the provider's arrays, int32 (n,)."""
+
+    own: Array  # where each patch is
+    at: Array  # the coarser one's patch that it takes its answer from: the pixel in its middle has its own under it
+    place: Array  # where that patch is, counted from the finer field's first in pixels of the coarser one
+
+    @classmethod
+    def of(
+        cls, kernels: Kernels, patches: int, coarse: int, scale: tuple[int, int], side: int, wraps: bool, start: int = 0
+    ) -> Axis:
+        """Of so many patches, carried from so many coarse ones.
+
+        scale: pixels of the finer image for so many of the coarser; side: of a patch; start: the coarser one's pixel,
+        counted from its first, where the finer one's first is: that of a window is not 0.
+        """
+        many, one = scale
+        own, middle = np.arange(patches), side // 2
+        place = (own + middle) * one // many - middle
+        if wraps:
+            at = (place + start) % coarse
+        else:
+            at = (place + start).clip(0, coarse - 1)
+            place = at - start
+        return cls(*(kernels.array(values.astype(np.int32)) for values in (own, at, place)))
+
+
+def carried(
+    C: Array,
+    rows: slice,
+    axes: tuple[Axis, Axis],
+    scales: tuple[tuple[int, int], tuple[int, int]],
+    exemplar: tuple[int, int],
+    side: int,
+    around: Wrap,
+) -> Array:
+    """Some rows of a finer field, int32 (2, h, fw), from a coarser one.
+
+    scales: down and across, pixels of the finer exemplar for so many of the coarser; exemplar: (height, width) of the
+    finer one, at whose patches of this side the field points; around: whether it goes on from its start.
+    """
+    down, across = axes
+    found = C[:, down.at[rows]][:, :, across.at]
+    own = down.own[rows][:, None], across.own[None]
+    place = down.place[rows][:, None], across.place[None]
+    for axis, ((many, one), length) in enumerate(zip(scales, exemplar, strict=True)):
+        moved = own[axis] + (2 * (found[axis] - place[axis]) * many + one) // (2 * one)
+        found[axis] = moved % length if around[axis] else moved.clip(0, length - side)
+    return found
