@@ -63,3 +63,22 @@ def carried(
         moved = own[axis] + (2 * (found[axis] - place[axis]) * many + one) // (2 * one)
         found[axis] = moved % length if around[axis] else moved.clip(0, length - side)
     return found
+
+
+def reaching(kernels: Kernels, C: Array, positions: tuple[int, int], wrap: Wrap, around: Wrap) -> Array:
+    """A field whose pieces go on by one patch where the exemplar ends, over its edge: to be carried.
+
+    At the finer level there are patches half as far out, and the field as it is points at none of them. positions: of
+    the exemplar's patches, down and across; wrap: whether the field does; around: whether the exemplar goes on from its
+    start, and has no edge. Over an edge the field holds -1, or as much as there are positions.
+    """
+    for axis, (field, wraps, goes) in enumerate(zip(C.shape[1:], wrap, around, strict=True)):
+        line = (-1, 1) if axis == 0 else (1, -1)
+        for last, way in () if goes else ((0, 1), (positions[axis] - 1, -1)):
+            there = np.arange(field) + way
+            at = kernels.array(there % field)
+            beside = C[:, at] if axis == 0 else C[:, :, at]
+            ends = (beside[axis] == last) & kernels.array((wraps | (there == there.clip(0, field - 1))).reshape(line))
+            on = kernels.array(np.array([way, 0] if axis == 0 else [0, way], np.int32).reshape(2, 1, 1))
+            C = C + ends * (beside - on - C)
+    return C

@@ -81,6 +81,16 @@ def unrolled(image: np.ndarray, side: int, around: tuple[bool, bool]) -> np.ndar
     return np.pad(image, [*more, (0, 0)], mode="wrap") if any(around) else image
 
 
+def rarity(size: tuple[int, int], side: int, around: tuple[bool, bool]) -> np.ndarray:
+    """float32 (H, W): of how many patches a pixel would be, in the middle of an image, over those that it is of."""
+    lines = []
+    for n, goes in zip(size, around, strict=True):
+        i, most = np.arange(n), min(side, n - side + 1)
+        own = np.minimum(np.minimum(i + 1, n - i), most)
+        lines.append(np.ones(n) if goes else most / own)
+    return np.outer(*lines).astype(np.float32)
+
+
 def descriptor(basis: Basis, wrap: tuple[bool, bool], phases: tuple[np.ndarray, np.ndarray]) -> Descriptor:
     """The descriptor by a basis and the phases of rows (fh, a) and columns (fw, b) of patches, filled up with zeros."""
     rows, columns = phases

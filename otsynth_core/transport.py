@@ -275,7 +275,9 @@ def solve(
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
-                firsts.append(before.parts[n].C)
+                coarse = before.parts[n]
+                over = coarse.positions, coarse.d.wrap, coarse.around
+                firsts.append(carrying.reaching(kernels, coarse.C, *over) if view is None else coarse.C)
                 parts[n].potentials[2:] = before.parts[n].potentials[2:] or parts[n].potentials[2:]  # of ranks
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
@@ -384,6 +386,11 @@ class _Part:
         self.exemplar, self.positions = level.exemplars[number], level.positions[number]
         self.around = level.arounds[number]
         self.e = kernels.array(likeness.exemplar)
+        self.even: Array | None = None  # e, so that all of its pixels are shown alike, and by how much each votes more
+        if level.index and view is None and not all(self.around):
+            height, width = likeness.exemplar.shape[:2]
+            more = kernels.array(patches.rarity((height, width), SIDE, self.around)[..., None])
+            self.even = kernels.stacked([self.e * more, more], 2)
         self.likeness = likeness
         self.d, self.Y = self._compared(likeness, self.e)
         self.frames = (
@@ -533,9 +540,14 @@ class _Part:
         return C if self.among is None else C[:, self.among[rows] > 0]
 
     def vote(self, rows: slice) -> Array:
-        """Some rows of the image as this exemplar would have them."""
-        voted = self.kernels.vote(self.e, self.C, self.weight, SIDE, self.level.image, rows, self.known.free)
-        return self.known.shown(voted, rows)
+        """Some rows of the image as this exemplar would have them.
+
+        Near an edge of the exemplar a pixel is of fewer patches, down to one, and would hardly ever be shown: there
+        each of them votes as much more, but at the finest level, where that is two pixels.
+        """
+        e = self.e if self.even is None else self.even
+        voted = self.kernels.vote(e, self.C, self.weight, SIDE, self.level.image, rows, self.known.free)
+        return self.known.shown(voted if self.even is None else voted[..., :-1] / voted[..., -1:], rows)
 
 
 class _Stage:

@@ -77,3 +77,22 @@ def test_a_window_is_carried_as_the_whole() -> None:
     own = 2 * (2 + 3), 2 * (3 + 4)  # the window's first pixel, in the whole
     there = whole[:, own[0] : own[0] + 14, own[1] : own[1] + 12]
     np.testing.assert_array_equal(window, there)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_piece_that_ends_at_an_edge_goes_on_over_it(provider: kernels.Kernels, axis: int) -> None:
+    """One begins at the exemplar's first patch, one ends at its last: carried, they hold the finer first and last."""
+    C = np.full((2, 12, 12), 5, np.int32)
+    places = np.arange(12)
+    along = np.where(places < 4, 3, np.where(places < 8, places - 4, places - 8 + 2))  # 0 to 3, from 4 on; 2 to 5
+    C[axis] = along[:, None] if axis == 0 else along
+    found = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (False, False), (False, False)))
+    line = found[axis][:, 0] if axis == 0 else found[axis][0]
+    assert line.tolist() == [3, 3, 3, -1, 0, 1, 2, 3, 2, 3, 4, 5]
+    np.testing.assert_array_equal(found[1 - axis], 5)
+    circle = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (False, False), (True, True)))
+    np.testing.assert_array_equal(circle, C)
+    C[axis] = 14 + along[:, None] if axis == 0 else 14 + along  # now the last is 19
+    found = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (True, True), (False, False)))
+    line = found[axis][:, 0] if axis == 0 else found[axis][0]
+    assert line.tolist() == [20, 17, 17, 17, 14, 15, 16, 17, 16, 17, 18, 19]  # the field wraps: 19 goes on at its start

@@ -40,3 +40,15 @@ def test_descriptors_with_phases_are_of_few_lengths_and_cost_the_same() -> None:
     assert not d.columns[:, 1:].any()
     plain = patches.descriptor(basis, (False, False), (phases[0][:, :0], phases[1][:, :0]))
     assert plain.k == 16
+
+
+def test_rarity_is_how_few_patches_hold_a_pixel() -> None:
+    for size in ((9, 12), (5, 7), (6, 6)):
+        held = np.zeros(size)
+        for y, x in np.ndindex(size[0] - 4, size[1] - 4):
+            held[y : y + 5, x : x + 5] += 1
+        np.testing.assert_allclose(patches.rarity(size, 5, (False, False)), held.max() / held, rtol=1e-6)
+        np.testing.assert_array_equal(patches.rarity(size, 5, (True, True)), 1)
+    np.testing.assert_allclose(
+        patches.rarity((9, 9), 5, (True, False))[3], [5, 2.5, 5 / 3, 1.25, 1, 1.25, 5 / 3, 2.5, 5]
+    )

@@ -210,6 +210,17 @@ def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
     return float((use / np.outer(rows, columns) * np.prod(positions)).std())
 
 
+def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:
+    """Of a fair share, along all four edges: few patches hold it, and what is carried from coarse levels begins inside."""
+    exemplar = blobs(160, 160, 3)[:96, :96]  # which tiles as a whole only
+    shares = np.zeros((2, 2))
+    for seed in range(3):
+        field = otsynth_core.tile(exemplar, size=(192, 192), seed=seed, device="numpy").field.field
+        last = 96 - transport.SIDE
+        shares += [[(places < 6).mean(), (places > last - 6).mean()] for places in field]
+    assert (shares / 3 / (6 / (last + 1)) > 0.6).all()
+
+
 def coherence(results: list[otsynth_core.Result]) -> float:
     """Share of neighbours that show neighbouring exemplar patches."""
     fields = [result.field.field for result in results]
