@@ -211,7 +211,7 @@ def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
 
 
 def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:
-    """Of a fair share, along all four edges: few patches hold it, and what is carried from coarse levels begins inside."""
+    """Of a fair share, along all four edges: few patches hold it, and what is carried up begins further inside."""
     exemplar = blobs(160, 160, 3)[:96, :96]  # which tiles as a whole only
     shares = np.zeros((2, 2))
     for seed in range(3):
