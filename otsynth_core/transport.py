@@ -55,6 +55,9 @@ ROOM = 2
 CALM = 2
 """Most ascents at the coarsest level of an exemplar that goes around: one piece fits itself there best, and in more
 rounds it grows over all of the result, which then repeats."""
+EDGES = 0.5
+"""Power of how rare a pixel of the exemplar is in its patches, with which it votes: in full, what the exemplar's edges
+cut through would be shown as often as what is whole."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
 ELECTED = 8
@@ -389,7 +392,7 @@ class _Part:
         self.even: Array | None = None  # e, so that all of its pixels are shown alike, and by how much each votes more
         if level.index and view is None and not all(self.around):
             height, width = likeness.exemplar.shape[:2]
-            more = kernels.array(patches.rarity((height, width), SIDE, self.around)[..., None])
+            more = kernels.array(patches.rarity((height, width), SIDE, self.around)[..., None] ** EDGES)
             self.even = kernels.stacked([self.e * more, more], 2)
         self.likeness = likeness
         self.d, self.Y = self._compared(likeness, self.e)
@@ -543,7 +546,7 @@ class _Part:
         """Some rows of the image as this exemplar would have them.
 
         Near an edge of the exemplar a pixel is of fewer patches, down to one, and would hardly ever be shown: there
-        each of them votes as much more, but at the finest level, where that is two pixels.
+        each of them votes more, but at the finest level, where that is two pixels.
         """
         e = self.e if self.even is None else self.even
         voted = self.kernels.vote(e, self.C, self.weight, SIDE, self.level.image, rows, self.known.free)
