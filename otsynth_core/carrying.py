@@ -77,8 +77,14 @@ def reaching(kernels: Kernels, C: Array, positions: tuple[int, int], wrap: Wrap,
         for last, way in () if goes else ((0, 1), (positions[axis] - 1, -1)):
             there = np.arange(field) + way
             at = kernels.array(there % field)
-            beside = C[:, at] if axis == 0 else C[:, :, at]
-            ends = (beside[axis] == last) & kernels.array((wraps | (there == there.clip(0, field - 1))).reshape(line))
-            on = kernels.array(np.array([way, 0] if axis == 0 else [0, way], np.int32).reshape(2, 1, 1))
-            C = C + ends * (beside - on - C)
+            inside = np.int32(wraps | (there == there.clip(0, field - 1))).reshape(line)
+            ends = kernels.array(inside) * (_beside(C[axis], at, axis) == last)
+            on = [part + ends * (_beside(part, at, axis) - part) for part in C]
+            on[axis] = on[axis] - way * ends
+            C = kernels.stacked([part[None] for part in on], 0)
     return C
+
+
+def _beside(values: Array, at: Array, axis: int) -> Array:
+    """Rows or columns of numbers (h, w), in another order."""
+    return values[at] if axis == 0 else values[:, at]

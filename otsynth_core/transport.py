@@ -270,6 +270,7 @@ def solve(
         if before is not None:  # a finer window lies within the coarser one
             down, across = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
             starts = down, across
+            firsts = [part.C if views else part.reaching() for part in before.parts]
         for n, one in enumerate(exemplars):
             e = stacks[n].pop()
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
@@ -278,9 +279,6 @@ def solve(
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
-                coarse = before.parts[n]
-                over = coarse.positions, coarse.d.wrap, coarse.around
-                firsts.append(carrying.reaching(kernels, coarse.C, *over) if view is None else coarse.C)
                 parts[n].potentials[2:] = before.parts[n].potentials[2:] or parts[n].potentials[2:]  # of ranks
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
@@ -447,6 +445,10 @@ class _Part:
             self.C[:, rows] = carried
             yield
         self.C = self.known.begun(self.C)
+
+    def reaching(self) -> Array:
+        """The field with its pieces on over the exemplar's edges, to be carried."""
+        return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
     def _compared(self, likeness: _Likeness, e: Array) -> tuple[Descriptor, Array]:
         Y = self.kernels.project(e, likeness.of_exemplar.on(self.kernels.array))
