@@ -43,9 +43,9 @@ def aligned(height: int, width: int) -> dict[str, np.ndarray]:
     }
 
 
-def put_together(material: dict[str, np.ndarray], size: tuple[int, int]) -> otsynth_core.Result:
+def put_together(material: dict[str, np.ndarray], size: tuple[int, int], seed: int = 0) -> otsynth_core.Result:
     follow = {name: Map(material[name], "other", weight=0) for name in ("y", "x", "level")}
-    return otsynth_core.synthesize({**material, **follow}, size=size, device="numpy")
+    return otsynth_core.synthesize({**material, **follow}, size=size, seed=seed, device="numpy")
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +59,21 @@ def made(material: dict[str, np.ndarray]) -> otsynth_core.Result:
 
 
 def test_every_map_shows_what_stands_at_the_coordinates() -> None:
+    """Where the coordinates are whole: elsewhere pieces are mixed, which now and then makes whole numbers as well."""
     material = aligned(128, 144)
     del material["height"]  # normals would be bent as its surface is
-    images = put_together(material, (192, 160)).images
-    y, x = images["y"], images["x"]
-    whole = (abs(y - np.rint(y)) < 1e-3) & (abs(x - np.rint(x)) < 1e-3)
-    assert whole.mean() > 0.3  # elsewhere pieces are mixed
-    i, k = np.rint(y[whole]).astype(int), np.rint(x[whole]).astype(int)
-    for name in ("color", "normal", "id"):
-        off = np.abs(images[name][whole].astype(int) - material[name][i, k])
-        assert (off.reshape(len(i), -1).max(1) <= 3).mean() > 0.99, name
+    right: dict[str, list[float]] = {name: [] for name in ("color", "normal", "id")}
+    for seed in range(3):
+        images = put_together(material, (192, 160), seed).images
+        y, x = images["y"], images["x"]
+        whole = (abs(y - np.rint(y)) < 1e-3) & (abs(x - np.rint(x)) < 1e-3)
+        assert whole.mean() > 0.3
+        i, k = np.rint(y[whole]).astype(int), np.rint(x[whole]).astype(int)
+        for name, found in right.items():
+            off = np.abs(images[name][whole].astype(int) - material[name][i, k])
+            found.append((off.reshape(len(i), -1).max(1) <= 3).mean())
+    for name, found in right.items():
+        assert np.mean(found) > 0.99, name
 
 
 def test_maps_keep_their_kind(material: dict[str, np.ndarray], made: otsynth_core.Result) -> None:

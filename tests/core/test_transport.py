@@ -250,7 +250,7 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
         no_potentials.setattr(semidual, "ascended", lambda kernels, X, Y, psi, scale: psi)
         assert apart() > 1.1 * as_it_is
         no_potentials.setattr(semidual, "PACES", (0.0, 0.0, 0.0))
-        assert apart() > 1.3 * as_it_is
+        assert apart() > 1.05 * as_it_is
     with monkeypatch.context() as no_grace:
         no_grace.setattr(transport, "GRACE", 0.0)
         assert coherence(several(photo)) < coherence(photos) - 0.005
