@@ -58,15 +58,20 @@ def _scales(*images: Array) -> int:
     return sum(short >> scale >= PATCH for scale in range(SCALES))
 
 
-def _distance(image: Array, exemplar: Array, scales: int) -> float:
+def transported(x: Array, y: Array) -> float:
+    """Mean of |x_i - y_s(i)|^2 over vectors (n, d), under the assignment s that makes it least."""
     from scipy.optimize import linear_sum_assignment
 
+    cost = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T  # (n, n) |x_i - y_j|^2
+    return float(cost[linear_sum_assignment(cost)].mean())
+
+
+def _distance(image: Array, exemplar: Array, scales: int) -> float:
     rng = np.random.default_rng(0)
     costs = []
     for _ in range(scales):
         x, y = (_sample(picture, rng) for picture in (image, exemplar))
-        cost = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T  # (n, n) |x_i - y_j|^2
-        costs.append(cost[linear_sum_assignment(cost)].mean())
+        costs.append(transported(x, y))
         image, exemplar = downsample(image), downsample(exemplar)
     return float(np.mean(costs))
 

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import otsynth_core
 from otsynth_core import files
-from otsynth_core.metrics import PATCH, SCALES
+from otsynth_core.metrics import PATCH, SCALES, transported
 from otsynth_core.patches import windows
 from otsynth_core.pyramid import downsample
 from tests.bench import quality
@@ -152,14 +152,6 @@ def distances(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
         image, share = downsample(image), downsample(share)
     distance, divergence = np.mean(costs, 0)
     return float(distance), float(divergence)
-
-
-def transported(x: np.ndarray, y: np.ndarray) -> float:
-    """Mean of |x_i - y_j|^2 where it is least, of vectors (n, d)."""
-    from scipy.optimize import linear_sum_assignment
-
-    cost = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T
-    return float(cost[linear_sum_assignment(cost)].mean())
 
 
 def energy(image: np.ndarray, mask: np.ndarray) -> float:

@@ -59,7 +59,7 @@ def test_the_middle_keeps_what_was_under_it(
 
 
 def test_a_joint_stays_where_it_was() -> None:
-    """Left of column 8 stands one piece, right of it another: half the votes for either fall on the same place."""
+    """Patches with their middle left of column 8 are of one piece, the others of another."""
     compute = kernels.load("numpy")
     C = np.indices((12, 16)).astype(np.int32)
     C[1] += np.where(np.arange(16) + MIDDLE < 8, 4, 20)  # which piece the pixel in a patch's middle is of

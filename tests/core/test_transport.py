@@ -241,16 +241,17 @@ def test_each_part_of_the_solver_does_its_work(photo: np.ndarray, monkeypatch: p
     def several(image: np.ndarray = dots) -> list[otsynth_core.Result]:
         return [otsynth_core.tile(image, seed=n, device="numpy") for n in range(4)]
 
-    def apart(results: list[otsynth_core.Result] | None = None) -> float:
-        return sum(metrics.distance(result.image, dots) for result in results or several())
+    def apart(results: list[otsynth_core.Result] | None = None, image: np.ndarray = dots) -> float:
+        return sum(metrics.divergence(result.image, image) for result in results or several(image))
 
     whole, photos = several(), several(photo)
-    as_it_is = apart(whole)
+    as_it_is, photos_apart = apart(whole), apart(photos, photo)
     with monkeypatch.context() as no_potentials:
         no_potentials.setattr(semidual, "ascended", lambda kernels, X, Y, psi, scale: psi)
         assert apart() > 1.1 * as_it_is
         no_potentials.setattr(semidual, "PACES", (0.0, 0.0, 0.0))
-        assert apart() > 1.05 * as_it_is
+        assert apart() > 1.3 * as_it_is
+        assert apart(image=photo) > 3 * photos_apart
     with monkeypatch.context() as no_grace:
         no_grace.setattr(transport, "GRACE", 0.0)
         assert coherence(several(photo)) < coherence(photos) - 0.005
