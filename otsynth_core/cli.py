@@ -12,17 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from dataclasses import Field as Option
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
-from . import curve, files, kernels, metrics, tasks
+from . import curve, files, metrics, tasks
 from .maps import Map, MapSet
 from .roles import ROLES, guessed
 from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Request, Size, Tile, to_json
-from .tasks import Blend, Field, Region, Result, render
+from .tasks import Blend, Field, Region, Result, render, retreat
 from .transport import Step
 
 BAR = 30
@@ -41,6 +42,8 @@ NUMBERS = {
 REALS = {"t": "T", "entropy": "SHARE"}
 """Those that are any numbers."""
 RENDER = "render"
+MEANS = ("device", "threads", "memory")
+"""Options that tell where to compute, and with how much."""
 STEPS = 2, 101
 """Fewest and most pictures of a row."""
 BESIDE = ("mask", "source_mask", "t_map")
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("cancelled: nothing was written", 1)
     except MemoryError:
-        return _complain("out of memory: ask for a smaller --size", 1)
+        return _complain("out of memory: ask for a smaller --size, or give smaller images", 1)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
@@ -120,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser(RENDER, help=summary, description=summary)
     verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
     _common(verb)
+    for option in fields(Tile):
+        if option.name in MEANS:
+            _add(verb, option, Tile)
     verb.set_defaults(report=None, save_field=None, curve=None, weight=None)
     return parser
 
@@ -191,7 +197,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-o", dest="out", metavar="OUT", required=True, help="image or, of several, folder")
     roles = f"roles: {', '.join(ROLES)}"
     verb.add_argument("--maps", type=_pairs(Path), action="extend", metavar="ROLE=FILE,...", help=roles)
-    verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    verb.add_argument("--quiet", action="store_true", help="print nothing but errors and warnings")
 
 
 def _parsed(parse: Callable[[str], object], name: str) -> Callable[[str], object]:
@@ -235,8 +241,10 @@ def _run(options: argparse.Namespace) -> None:
     ]
     for one in prepared:
         _check_targets(one.options, one.pictures, one.targets)
-    for made in [_made(one) for one in prepared]:  # nothing is written before all is made
-        made.write()
+    row_made = [_made(one) for one in prepared]  # nothing is written before all is made
+    changed = _write(row_made)
+    for made in row_made:
+        made.tell(changed)
 
 
 def _row(options: argparse.Namespace) -> list[argparse.Namespace]:
@@ -299,13 +307,14 @@ class _Made:
     result: Result | None
     told: str
 
-    def write(self) -> None:
-        """Images and notes, all of them or none, and a line about each image."""
-        _write(self.options, self.pictures, self.report, self.result)
+    def tell(self, changed: Sequence[Path]) -> None:
+        """A line about each image, and about those that their files do not keep as they were."""
         if self.result and self.result.filled:
-            for target in self.pictures:
-                if not files.is_exact(target):
-                    _tell(sys.stderr, f"otsynth: {target}: JPEG changes every pixel a little; .png keeps the others\n")
+            for target, picture in self.pictures.items():
+                if target in changed:
+                    keeps = ".tif" if picture.pixels.dtype.kind == "f" else ".png"
+                    words = f"its format changes pixels that were to stay as they are; {keeps} keeps them"
+                    _tell(sys.stderr, f"otsynth: {target}: {words}\n")
         if not self.options.quiet:
             for target, picture in self.pictures.items():
                 size = Size(picture.pixels.shape[1], picture.pixels.shape[0])
@@ -363,8 +372,11 @@ def _worked(
     """The images by name, what is noted about them in their files, and the whole result of a task."""
     if options.task == RENDER:
         field = Field.load(options.field)
-        images = tasks.finished(render.steps(field, maps, kernels.load("auto")), None)
-        return images, {"task": RENDER, "field": str(options.field)}, None
+        means = Tile(**{name: getattr(options, name) for name in MEANS})  # any request: it is asked for these alone
+        computed = tasks.finished(retreat.computed(means, partial(render.steps, field, maps)), None)
+        for words in computed.retreats:
+            _tell(sys.stderr, f"otsynth: {words}\n")
+        return computed.made, {"task": RENDER, "field": str(options.field)}, None
     request = _request(options)
     result = tasks.finished(tasks.steps(request, maps, beside), None if options.quiet else _Bar())
     for warning in result.report()["warnings"]:
@@ -399,27 +411,28 @@ def _report(
             figures = metrics.measure(made, own)
         one.update({name: value if isfinite(value) else None for name, value in figures.items()})
     if len(pictures) == 1:
-        report.update(report["maps"][0], exemplar=str(options.exemplar[0]))  # type: ignore[index]
+        report.update(report["maps"][0], exemplar=str(next(iter(pictures))))  # type: ignore[index]
     return report
 
 
-def _write(
-    options: argparse.Namespace, made: dict[Path, files.Picture], report: dict[str, object], result: Result | None
-) -> None:
-    """Writes images and notes, all of them or none."""
-    new = [folder for folder in {target.parent for target in made} if not folder.exists()]
+def _write(row: Sequence[_Made]) -> list[Path]:
+    """Writes images and notes, all of them or none; returns the images that their files do not keep as they were."""
+    images = {target: picture for made in row for target, picture in made.pictures.items()}
+    new = [folder for folder in {target.parent for target in images} if not folder.exists()]
     for folder in new:
         folder.mkdir()
     try:
         with contextlib.ExitStack() as parts:
-            if options.save_field and result and result.field:
-                result.field.save(parts.enter_context(files.replaced(options.save_field)))
-            if report:
-                part = parts.enter_context(files.replaced(options.report))
-                part.write_text(json.dumps(report, indent=2) + "\n")
-            if options.curve and result:
-                curve.draw(result.losses, parts.enter_context(files.replaced(options.curve)))
-            files.write_all(made)
+            for made in row:
+                options, result = made.options, made.result
+                if options.save_field and result and result.field:
+                    result.field.save(parts.enter_context(files.replaced(options.save_field)))
+                if made.report:
+                    part = parts.enter_context(files.replaced(options.report))
+                    part.write_text(json.dumps(made.report, indent=2) + "\n")
+                if options.curve and result:
+                    curve.draw(result.losses, parts.enter_context(files.replaced(options.curve)))
+            return files.write_all(images)
     except BaseException:
         for folder in new:
             with contextlib.suppress(OSError):  # something else stands in it
@@ -475,12 +488,7 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
 def _maps_of(options: argparse.Namespace, paths: Sequence[Path]) -> list[Path]:
     """The files of maps that are named, or lie in folders that are, where masks may lie as well."""
     masks = [path for name in BESIDE if (path := getattr(options, name, None)) and path.exists()]
-    return [
-        file
-        for path in paths
-        for file in _files(path)
-        if path == file or not any(file.samefile(mask) for mask in masks)
-    ]
+    return [file for path in paths for file in _files(path, masks)]
 
 
 def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[Path, files.Picture], MapSet]:
@@ -493,11 +501,12 @@ def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[P
     return pictures, MapSet.of(maps)
 
 
-def _files(path: Path) -> list[Path]:
-    """A file itself; of a folder the images whose names tell a role, or its only image."""
+def _files(path: Path, masks: Sequence[Path]) -> list[Path]:
+    """A file itself; of a folder the images whose names tell a role, or its only image, masks apart."""
     if not path.is_dir():
         return [path]
     found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
+    found = [p for p in found if not any(p.samefile(mask) for mask in masks)]
     ours = {f"{p.stem}_{task}" for p in found for task in (*TASKS, RENDER)}  # results that were put beside them
     found = [p for p in found if re.sub(r"_t\d{3}$", "", p.stem) not in ours]
     telling = [p for p in found if guessed(p.name, among=True)]

@@ -25,7 +25,6 @@ class Format:
     channels: tuple[int, ...] = (1, 2, 3, 4)
     settings: tuple[tuple[str, object], ...] = ()
     described: bool = True  # whether there is room for words
-    exact: bool = True  # whether what is written is read again
 
 
 FORMATS = {
@@ -36,7 +35,6 @@ FORMATS = {
         ("uint8",),
         (1, 3),
         (("Compression", "jpeg:95"), ("jpeg:subsampling", "4:4:4")),
-        exact=False,
     ),
     "TIFF": Format((".tif", ".tiff"), ("uint8", "uint16", "float32")),
     "OPENEXR": Format((".exr",), ("float16", "float32")),
@@ -56,7 +54,8 @@ KEPT = ("ICCProfile", "XResolution", "YResolution", "ResolutionUnit", "oiio:Colo
 class Picture:
     """Values as the file has them, (H, W, C) of uint8, uint16, float16 or float32, and what a result inherits.
 
-    Alpha is straight; in an OpenEXR file, as that is, colour is `associated`: multiplied by it. `linear`: not encoded.
+    Alpha is straight, or colour is `associated`: multiplied by it, as in OpenEXR and many a TIFF file. `linear`: not
+    encoded.
     """
 
     pixels: np.ndarray
@@ -106,9 +105,10 @@ def read(path: str | Path) -> Picture:
         turned = spec.get_int_attribute("Orientation", 1)
         attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
         names = tuple(spec.channelnames) if kind == "OPENEXR" else ()
+        covered = kind == "TIFF" and spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
     pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)
     floats = pixels.dtype.kind == "f"
-    associated = kind == "OPENEXR" and spec.nchannels in (2, 4)
+    associated = spec.nchannels in (2, 4) and (kind == "OPENEXR" or covered)
     return Picture(_upright(pixels, turned), attributes, floats, associated, names)
 
 
@@ -148,7 +148,8 @@ def check_target(path: str | Path, picture: Picture) -> None:
     name, kind = _format(path)
     found, channels = str(picture.pixels.dtype), picture.pixels.shape[2]
     if channels not in kind.channels:
-        wanted = "no alpha and the exemplar has it" if channels in (2, 4) else f"no {channels} channel image"
+        wanted = {2: "no grey with alpha", 4: "no alpha"}.get(channels, f"no {channels} channel image")
+        wanted += " and the exemplar has it" if channels in (2, 4) else ""
         others = (
             format.suffixes[0] for format in FORMATS.values() if channels in format.channels and found in format.types
         )
@@ -165,11 +166,6 @@ def _format(path: Path) -> tuple[str, Format]:
         if path.suffix.lower() in kind.suffixes:
             return name, kind
     raise InputError(f"{path}: cannot tell the format; name it one of {_endings()}")
-
-
-def is_exact(path: Path) -> bool:
-    """Whether an image is the same once it has been written there and is read again."""
-    return _format(path)[1].exact
 
 
 def check_folder(path: Path) -> None:
@@ -192,8 +188,11 @@ def write(path: str | Path, picture: Picture) -> None:
     write_all({Path(path): picture})
 
 
-def write_all(pictures: Mapping[Path, Picture]) -> None:
-    """All of some pictures, or none: they take their places once the last is written."""
+def write_all(pictures: Mapping[Path, Picture]) -> list[Path]:
+    """All of some pictures, or none: they take their places once the last is written.
+
+    Returns those whose pixels are not the same when they are read again.
+    """
     for path, picture in pictures.items():
         check_target(path, picture)
     for folder in {path.parent for path in pictures}:
@@ -201,11 +200,13 @@ def write_all(pictures: Mapping[Path, Picture]) -> None:
         if shutil.disk_usage(folder).free < size:  # asked before: the JPEG library ends the program on a full disk
             raise OSError(f"{folder}: nothing could be written there, the disk is full")
     with contextlib.ExitStack() as parts:
-        for path, picture in pictures.items():
-            _write(path, parts.enter_context(replaced(path)), picture)
+        return [
+            path for path, picture in pictures.items() if not _write(path, parts.enter_context(replaced(path)), picture)
+        ]
 
 
-def _write(path: Path, part: Path, picture: Picture) -> None:
+def _write(path: Path, part: Path, picture: Picture) -> bool:
+    """Whether it is read again as it was."""
     import OpenImageIO as oiio
 
     height, width, channels = picture.pixels.shape
@@ -234,6 +235,7 @@ def _write(path: Path, part: Path, picture: Picture) -> None:
         raise OSError(f"{path}: could not be written whole; is the disk full?") from None
     if again.shape != picture.pixels.shape:
         raise OSError(f"{path}: was written as {again.shape}, not {picture.pixels.shape}")
+    return again.dtype == picture.pixels.dtype and bool((again == picture.pixels).all())
 
 
 @contextlib.contextmanager

@@ -106,6 +106,11 @@ class Map:
         full = np.iinfo(self.image.dtype).max if self.image.dtype.kind == "u" else 1
         return not self.has_alpha or bool((self.image[..., -1] == full).all())
 
+    @property
+    def transparent(self) -> bool:
+        """Whether colour has alpha that is not 1 everywhere, straight or associated."""
+        return not replace(self, associated=False).opaque
+
     def compared(self) -> np.ndarray:
         """The planes whose patches are compared: premultiplied colour and alpha, without planes that tell nothing.
 

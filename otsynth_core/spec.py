@@ -111,7 +111,9 @@ class _Common(_Checked):
     device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
     quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
     threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
-    memory: int | None = _option(None, "MiB for temporary arrays; more is seldom faster", min=1, max=2**20)
+    memory: int | None = _option(
+        None, "most MiB for temporary arrays; more than it takes by itself changes nothing", min=1, max=2**20
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -180,7 +182,9 @@ class Tile(_Common):
 
     task: ClassVar[str] = "tile"
     size: Size | str | None = _option(
-        None, "size of the result in pixels, WxH, or snap: near the exemplar's own, so that whole periods fit (default)"
+        None,
+        "size of the result in pixels, WxH, or snap: near the exemplar's own, so that whole"
+        " periods fit, as without it, but refused where nothing repeats",
     )
 
     method: str = _option(

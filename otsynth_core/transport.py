@@ -27,7 +27,7 @@ from .barycenter import Sight
 from .holes import View
 from .kernels import Array, Kernels, Wrap, bands
 from .known import Known, Nothing
-from .maps import resized
+from .maps import MapSet, resized
 from .patches import Basis, Descriptor
 from .period import Periods
 from .spec import InputError
@@ -41,6 +41,8 @@ LINED = 24
 """And of patches that have planes of lines beside their colours."""
 EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
+VAST = 2**30
+"""And of those that are compared so at all: some seconds on two cores."""
 TRIED = 2
 """Finest level at which answers are tried at random, of a field that was carried up; in a hole, at every level."""
 SEARCHED = 330
@@ -105,7 +107,8 @@ class Step:
     """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
 
     A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
-    it in the whole picture: top, left, bottom, right, in shares of the sides.
+    it in the whole picture: top, left, bottom, right, in shares of the sides. maps: those whose planes they are, where
+    they are not the ones that were given.
     """
 
     level: int  # 0 is the finest
@@ -115,6 +118,7 @@ class Step:
     fraction: float
     preview: Callable[[], np.ndarray]
     place: tuple[float, float, float, float] = (0, 0, 1, 1)
+    maps: MapSet | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,12 @@ def check(height: int, width: int) -> None:
     """Raises InputError for an exemplar that holds no patch."""
     if min(height, width) < SIDE:
         raise InputError(f"exemplar is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
+
+
+def vast(exemplars: Sequence[tuple[int, int]], size: tuple[int, int], wrap: Wrap, arounds: Sequence[Wrap] = ()) -> bool:
+    """Whether the first level, which the shortest side decides, would compare too many pairs of patches: of strips."""
+    level = schedule(exemplars, size, wrap, EFFORTS["draft"], arounds=arounds)[0]
+    return max(math.prod(level.field) * math.prod(many) for many in level.positions) > VAST
 
 
 def schedule(

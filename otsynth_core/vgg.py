@@ -7,6 +7,7 @@ less a mean, with torchvision's (features.0.weight ...) from 0 to 1 less a mean,
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         AttributeError,
         TypeError,
         BadZipFile,
+        zlib.error,
         pickle.UnpicklingError,
     ):
         raise InputError(f"{path}: cannot be read as weights: an .npz or a state dict of tensors is wanted") from None

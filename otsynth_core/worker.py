@@ -127,13 +127,11 @@ def _run(message: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     )
     other = _maps(message["other"]) if message["other"] else None
     beside: tasks.Region | tasks.Blend | None = None
-    shown = maps
     if mask is not None:
         beside = tasks.Region(mask, source, other)
     elif other is not None:
         beside = tasks.Blend(other, amount)
-        shown = max(maps, other, key=lambda of: of.lead.planes)
-    previews = _Previews(shown, Path(message["folder"])) if message["preview"] else None
+    previews = _Previews(maps, Path(message["folder"])) if message["preview"] else None
 
     def tell(step: Step) -> None:
         names = ("level", "levels", "round", "rounds", "fraction")
@@ -171,7 +169,7 @@ class _Previews:
             return None
         planes = step.preview()
         by = -(-max(planes.shape[:2]) // PREVIEW)
-        picture = self.maps.pictured(planes[::by, ::by])
+        picture = (step.maps or self.maps).pictured(planes[::by, ::by])
         if picture is None:
             return None
         self.number += 1

@@ -199,9 +199,10 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
         with suppress(ImportError, OSError, InputError):
             return torch("gpu")
     if device in ("auto", "cpu"):
-        for provider in (compiled, lambda: torch("cpu")):
-            with suppress(ImportError, OSError):
-                return provider()
+        with suppress(ImportError, OSError, RuntimeError):  # the last where Numba finds no folder for what it compiles
+            return compiled()
+        with suppress(ImportError, OSError):
+            return torch("cpu")
         return numpy()
     try:
         return torch("cpu" if device == "torch" else device)
@@ -239,11 +240,15 @@ def _free() -> int | None:
     return None if kib is None else 1024 * int(kib)
 
 
+_FULL = "can't allocate memory", "not enough memory", "out of memory"
+"""As torch says it on a processor with Linux and with Windows, and on GPUs of Apple."""
+
+
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that the computer or the device has no memory left."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _FULL)
 
 
 def flat(X: Array) -> Array:

@@ -39,6 +39,21 @@ def described() -> list[tuple[str, str, int | None]]:
     return there
 
 
+_before: int | None = None
+"""Threads that torch computed with before it was told a number here."""
+
+
+def _compute_with(threads: int | None) -> None:
+    """So many threads, or as many as before anyone said so here: torch has one number for the whole process."""
+    global _before
+    if threads is not None:
+        _before = _before or torch.get_num_threads()
+        torch.set_num_threads(threads)
+    elif _before is not None:
+        torch.set_num_threads(_before)
+        _before = None
+
+
 class TorchKernels:
     """Implements `Kernels`; see there for what each operation means."""
 
@@ -48,8 +63,7 @@ class TorchKernels:
         self._chunk = CHUNK[device.type]
         if memory is not None:
             self._chunk = min(self._chunk, memory * 2**20 // (4 * ARRAYS))
-        if threads is not None:
-            torch.set_num_threads(threads)
+        _compute_with(threads)
 
     def array(self, values: np.ndarray) -> Array:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)

@@ -33,7 +33,7 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     transport.check(*size)
     wrap = around(request.wrap)
     soft = covered(region, size, request.invert, request.margin, wrap)
-    other = None if region.other is None else matched(maps, region.other)
+    other = None if region.other is None else matched(maps, region.other, opaque=region.source is None)
     source = None
     if region.source is not None:
         source = softness(region.source, (maps if other is None else other).lead.size, "source mask") >= WHITE
@@ -177,13 +177,15 @@ class _Job:
             part, keep = whole[index], cover(self.keep)
             if self.maps.maps[name].role == "id":
                 keep = keep & (cover(self.soft) >= WHITE)
-            made = yield from mapped(self._put_together(compute, solution, views[0], name, cover), lambda _: last)
+            ratio = size[0] / lead[0], size[1] / lead[1]
+            putting = self._put_together(compute, solution, views[0], name, cover, ratio)
+            made = yield from mapped(putting, lambda _: last)
             part[keep] = made[keep]
             whole[index] = part
             yield last
 
     def _placed(self, views: list[View], lead: tuple[int, int], step: Step) -> Step:
-        """The Step, its picture where the level's window lies in the whole leading map."""
+        """The Step, its picture of the crop's maps, where the level's window lies in the whole leading map."""
         view = views[step.level]
         one = self.maps.reduction * 2**step.level
         top, left = (
@@ -191,14 +193,22 @@ class _Job:
             for start, first in zip((self.crop.rows[0], self.crop.columns[0]), view.origin, strict=True)
         )
         height, width = (one * side for side in view.mask.shape)
-        return replace(step, place=(top / lead[0], left / lead[1], (top + height) / lead[0], (left + width) / lead[1]))
+        place = top / lead[0], left / lead[1], (top + height) / lead[0], (left + width) / lead[1]
+        return replace(step, place=place, maps=self.maps)
 
     def _put_together(
-        self, compute: Kernels, solution: Solution, view: View, name: str, cover: Callable[[np.ndarray], np.ndarray]
+        self,
+        compute: Kernels,
+        solution: Solution,
+        view: View,
+        name: str,
+        cover: Callable[[np.ndarray], np.ndarray],
+        ratio: tuple[float, float],
     ) -> Generator[float, None, np.ndarray]:
         """The crop of a map with the solved part in it; one of fewer pixels is made larger on the way.
 
-        cover: brings masks of the crop into the map's own pixels. Yields after each portion.
+        cover: brings masks of the crop into the map's own pixels; ratio: of these to the leading map's, down and
+        across. Yields after each portion.
         """
         one, old = self.maps.maps[name], self.old[name]
         size, labelled = old.size, one.role == "id"
@@ -207,9 +217,8 @@ class _Job:
         fit = nearest if labelled else resized
         taken = planes[: size[0], : size[1]]
         if self.begin:
-            down, across = (n / m for n, m in zip(size, self.crop.size, strict=True))
-            begin = len(planes) - round(self.taken[0] * down)
-            taken = planes[begin:, : round(self.taken[1] * across)]
+            height, width = times(self.taken, ratio)
+            taken = planes[len(planes) - height :, :width]
         worked = _reduced(self.work, self.maps.reduction).shape
         scale = [max(1.0, n / m) for n, m in zip(size, worked, strict=True)]
         known = fit(planes[: size[0], : size[1]], times(worked, scale))
@@ -254,8 +263,12 @@ def _blended(one: Map, made: np.ndarray, old: Map, soft: np.ndarray) -> np.ndarr
 
 def _smooth(one: Map, mask: np.ndarray) -> Map:
     """The map without what a mask covers: what stands there must not decide anything."""
-    if one.role == "id" or not mask.any() or mask.all():
+    if not mask.any() or mask.all():
         return one
+    if one.role == "id":
+        image = one.image.copy()
+        image[mask] = image[~mask][0]  # an id that stays
+        return replace(one, image=image)
     return replace(one, image=one.stored(holes.filled(one.pixels, ~mask)))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,14 +14,12 @@ from ..maps import Map, MapSet, resized
 from ..spec import InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar, Solution, Step
 from . import descent, retreat, synthesize
-from .region import grey, matched, nearest, stacked
+from .region import check_alpha, grey, matched, nearest, stacked
 from .render import Sizes, averaged, between, check, elected, mapped
 from .result import Result
 
 RENDERED = 1 / 8
 """About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
-PAIRS = 2**30
-"""Most pairs of patches that are compared exhaustively: some seconds on two cores."""
 HALF = 0.5
 """From so much of the second on, ids are the second's."""
 
@@ -52,7 +49,8 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     if isinstance(t, float) and t in (0, 1):
         given = ("seed", "device", "quality", "threads", "memory", "wrap", "size", "gradient")
         plain = Synthesize(**{name: getattr(request, name) for name in given})
-        result = yield from synthesize.steps(plain, other if t else maps)
+        alone = other if t else maps
+        result = yield from mapped(synthesize.steps(plain, alone), lambda step: replace(step, maps=alone))
         return replace(result, request=request, maps=maps, field=None, notes=(*notes, *result.notes))
     wrap = around(request.wrap)
     if request.gradient is not None:
@@ -90,8 +88,7 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
         what = name or "the image"
         if own != its:
             raise InputError(f"{what}: has {own} colour channels, what it is mixed with {its}; save both with as many")
-        if not twin.opaque and not one.has_alpha:
-            raise InputError(f"{what}: has no alpha, and what it is mixed with is transparent; save both with alpha")
+        check_alpha(name, one, twin, "mixed with")
     return both, found, tuple(notes)
 
 
@@ -120,7 +117,13 @@ class _Task:
             raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
         for one in (maps, other):
             transport.check(*one.worked(one.lead.size, by))
-        _check_pairs([one.worked(one.lead.size, by) for one in (maps, other)], solved, wrap)
+        worked = [one.worked(one.lead.size, by) for one in (maps, other)]
+        if transport.vast(worked, solved, wrap):
+            given = [Size(*one[::-1]) for one in (maps.lead.size, other.lead.size, size)]
+            raise InputError(
+                f"exemplars of {given[0]} and {given[1]} px, for {given[2]} px, differ too much in size: enlarge the"
+                " smallest of these, or crop the others"
+            )
         amount = t if isinstance(t, float) else resized(t[..., None], solved)[..., 0]
         sides = []
         for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
@@ -143,8 +146,9 @@ class _Task:
         exemplars = [exemplar for _, exemplar, _ in self.sides]
         effort = transport.EFFORTS[request.quality]
         solving = transport.solve(compute, exemplars, self.solved, self.wrap, request.seed, effort)
-        solutions = yield from mapped(solving, lambda step: replace(step, fraction=share * step.fraction))
-        images, last = {}, solutions[0].last
+        shown = max((maps for maps, _, _ in self.sides), key=lambda maps: maps.lead.planes)
+        solutions = yield from mapped(solving, lambda step: replace(step, fraction=share * step.fraction, maps=shown))
+        images, last = {}, replace(solutions[0].last, maps=shown)
         for n, name in enumerate(first.maps):
             start, part = share + (1 - share) * n / len(first.maps), (1 - share) / len(first.maps)
             images[name] = yield from mapped(
@@ -177,17 +181,6 @@ class _Task:
         first, second = pictures
         mixing = barycenter.mixed(first, second, t, self.wrap)
         return (twin if one.opaque else one).restored((yield from mapped(mixing, between(0.8, 1))))
-
-
-def _check_pairs(exemplars: Sequence[tuple[int, int]], size: tuple[int, int], wrap: tuple[bool, bool]) -> None:
-    """Raises InputError where the first level, which the smallest decides, would compare too many pairs of patches."""
-    level = transport.schedule(exemplars, size, wrap, transport.EFFORTS["draft"])[0]
-    if max(math.prod(level.field) * math.prod(many) for many in level.positions) > PAIRS:
-        sizes = [Size(*one[::-1]) for one in (*exemplars, size)]
-        raise InputError(
-            f"exemplars of {sizes[0]} and {sizes[1]} px, for {sizes[2]} px, differ too much in size: enlarge the"
-            " smallest of these, or crop the others"
-        )
 
 
 def _planes(one: Map, planes: np.ndarray, cover: bool) -> np.ndarray:

@@ -103,8 +103,11 @@ def feathered(soft: np.ndarray, margin: int, wrap: tuple[bool, bool]) -> np.ndar
     return soft
 
 
-def matched(maps: MapSet, other: MapSet) -> MapSet:
-    """Another material's maps under the names of a material's, of the same kind of numbers. Raises InputError."""
+def matched(maps: MapSet, other: MapSet, opaque: bool = False) -> MapSet:
+    """Another material's maps under the names of a material's, of the same kind of numbers. Raises InputError.
+
+    opaque: whether those may not be transparent that come to stand in maps without alpha.
+    """
     height, width = other.lead.size
     if min(height, width) < transport.SIDE:
         raise InputError(f"the other material is {width}x{height} px: smaller than one {transport.SIDE} px patch")
@@ -119,15 +122,26 @@ def matched(maps: MapSet, other: MapSet) -> MapSet:
         if len(twins) != 1 or (alike > 1 and name not in twins):
             what = f"{len(twins)} of them" if twins else "none"
             raise InputError(
-                f"{name}: is a map of {one.role}, and the other material has {what}; leave it out or add it, by the"
-                " same name where there are several"
+                f"{name or 'the image'}: is a map of {one.role}, and the other material has {what}; leave it out or add"
+                " it, by the same name where there are several"
             )
-        found[name] = _like(name, one, next(iter(twins.values())))
+        twin = next(iter(twins.values()))
+        if opaque:
+            check_alpha(name, one, twin, "filled from")
+        found[name] = _like(name, one, twin)
     return MapSet(found)
+
+
+def check_alpha(name: str, one: Map, twin: Map, what: str) -> None:
+    """Raises InputError where a map has no room for the alpha of another material's."""
+    if twin.transparent and one.channels not in (2, 4):
+        shown = name or "the image"
+        raise InputError(f"{shown}: has no alpha, and what it is {what} is transparent; save both with alpha")
 
 
 def _like(name: str, one: Map, twin: Map) -> Map:
     """Another map with the channels and the kind of numbers of one. Raises InputError where these cannot hold it."""
+    name = name or "the image"
     if one.role == "id":
         values = twin.image.astype(one.image.dtype)
         if (values != twin.image).any() or one.channels != twin.channels:
@@ -140,13 +154,12 @@ def _like(name: str, one: Map, twin: Map) -> Map:
             f" {twin.image.max():.3g}; save both as floats"
         )
     if one.linear != twin.linear:
-        what = name or "the image"
-        raise InputError(f"{what}: one is of linear light, the other is not; save both in one kind of file")
+        raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
     if one.role == "normal":
         if min(one.channels, 3) != min(twin.channels, 3):
             raise InputError(f"{name}: has {one.channels} channels, the other {twin.channels}; save both alike")
-        pixels = one.encoded(twin.vectors())
-        pixels = np.concatenate([pixels, np.ones((*twin.size, 1), np.float32)], 2)[..., : one.channels]
+        more = twin.pixels[..., 3:4] if twin.channels == 4 else np.ones((*twin.size, 1), np.float32)
+        pixels = np.concatenate([one.encoded(twin.vectors()), more], 2)[..., : one.channels]
     else:
         pixels, n = twin.pixels, twin.channels
         alpha = pixels[..., -1:] if n in (2, 4) else np.ones_like(pixels[..., :1])
@@ -166,7 +179,7 @@ def stacked(
     """Two materials as one, one above the other, so that both are compared alike; and where the second begins.
 
     The narrower is repeated to the same width. sizes: of the whole maps that the first are cut from, the leading one's
-    is lead: the second's maps get the same proportions.
+    is lead: the second's maps get the same proportions, and begin behind the first's, which a crop has cut outwards.
     """
     begin = -(-above.lead.size[0] // BELOW) * BELOW
     width = max(above.lead.size[1], below.lead.size[1])
@@ -178,8 +191,9 @@ def stacked(
         if twin.size != wanted:
             fitted = nearest(other, wanted) if one.role == "id" else resized(twin.pixels, wanted)
             other = fitted if one.role == "id" else twin.stored(fitted).reshape(*wanted, -1)
-        rows, columns = times((begin, width), ratio)
         own = one.image.reshape(*one.size, -1)
+        rows, columns = (max(n, m) for n, m in zip(times((begin, width), ratio), own.shape, strict=False))
+        columns = max(columns, wanted[1])
         own = np.pad(own, [(0, rows - own.shape[0]), (0, columns - own.shape[1]), (0, 0)], mode="wrap")
         other = np.pad(other, [(0, 0), (0, columns - other.shape[1]), (0, 0)], mode="wrap")
         both = np.concatenate([own, other])

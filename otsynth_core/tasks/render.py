@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ class Field:
                 raise ValueError("its numbers do not go together")
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such file") from None
-        except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
@@ -135,7 +136,7 @@ def check(maps: MapSet, sizes: Sizes) -> None:
         for what, size in (("is", one.size), ("would be", sizes.own(one)[0])):
             if min(size) < transport.SIDE:
                 raise InputError(
-                    f"{name}: {what} {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch;"
+                    f"{name or 'exemplar'}: {what} {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch;"
                     " ask for a larger size, or leave it out"
                 )
             if max(size) > LARGEST:

@@ -12,8 +12,8 @@ from ..spec import Request
 from ..transport import Step
 from .render import Made
 
-LITTLE = 16
-"""MiB for temporary arrays when memory has run out once."""
+LITTLE, LEAST = 16, 4
+"""MiB for temporary arrays when memory has run out once, on a GPU and on processors, which have no more than 16."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ def computed(
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
                 raise
-            if memory != LITTLE:
-                retreats.append(f"{compute.name} ran out of memory: again with {LITTLE} MiB for temporary arrays")
-                memory = LITTLE
+            little = LITTLE if compute.name in kernels.GPUS else LEAST
+            if memory is None or memory > little:
+                retreats.append(f"{compute.name} ran out of memory: again with {little} MiB for temporary arrays")
+                memory = little
             elif compute.name in kernels.GPUS:
                 retreats.append(f"{compute.name} ran out of memory again: without it")
-                device = "cpu"
+                device, memory = "cpu", request.memory
             else:
                 raise
         else:

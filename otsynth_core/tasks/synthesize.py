@@ -30,7 +30,12 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
 
 def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
     """The planes that are compared, and their periods. Raises InputError for maps that are too small."""
-    transport.check(*maps.worked(maps.lead.size))
+    transport.check(*maps.lead.size)
+    if min(maps.worked(maps.lead.size)) < transport.SIDE:
+        given, by = Size(*maps.lead.size[::-1]), maps.reduction
+        raise InputError(
+            f"exemplar is {given} px: at a {by}th, as it is compared, too narrow; crop it along its length"
+        )
     planes = maps.compared()
     return planes, period.found(planes)
 
@@ -54,6 +59,12 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         period.scaled(periods, ratios),
         around=(tiles[0] and unstretched[0], tiles[1] and unstretched[1]),
     )
+    if transport.vast([exemplar.size], solved, wrap, [exemplar.around]):
+        given = Size(*maps.lead.size[::-1])
+        raise InputError(
+            f"size is {request.size}: all of so narrow a strip would be compared with all of an exemplar of {given} px;"
+            " ask for a wider one, or crop the exemplar"
+        )
     sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
     check(maps, sizes)
     effort = transport.EFFORTS[request.quality]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,11 @@ def test_fill_keeps_what_is_black_in_the_mask(exemplar: Path, capsys: pytest.Cap
     assert (said["task"], said["filled"]) == ("fill", 140)
     assert "140 pixels made anew on numpy" in capsys.readouterr().out
     assert cli.main(["fill", str(exemplar), "-o", str(exemplar.with_name("made.jpg")), *options]) == 0
-    assert "JPEG changes every pixel" in capsys.readouterr().err
+    assert "made.jpg: its format changes pixels that were to stay as they are; .png keeps them" in (
+        capsys.readouterr().err
+    )
+    assert cli.main(["fill", str(exemplar), "-o", str(exemplar.with_name("made.webp")), *options]) == 0
+    assert "its format" not in capsys.readouterr().err
 
 
 def test_fill_takes_masks_and_other_materials_by_file(exemplar: Path) -> None:
@@ -129,6 +134,9 @@ def test_a_mask_in_the_folder_is_no_map(tmp_path: Path) -> None:
     options = ["--mask", str(folder / "s_mask.png"), "--quiet", "--device", "numpy"]
     assert cli.main(["fill", str(folder), "-o", f"{tmp_path}/out/", *options]) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["s_color_fill.png"]
+    (folder / "s_color.png").rename(folder / "photo.png")  # whose name tells nothing, beside a mask's that does
+    assert cli.main(["fill", str(folder), "-o", f"{tmp_path}/out/", *options]) == 0
+    assert (tmp_path / "out" / "photo_fill.png").exists()
 
 
 def test_an_empty_mask_is_told_and_the_image_written(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +190,24 @@ def test_mix_makes_a_row(exemplar: Path, second: Path) -> None:
     told = [json.loads(exemplar.with_name(f"r_t{percent}.json").read_text()) for percent in ("000", "050", "100")]
     assert [one["t"] for one in told] == [0, 0.5, 1]
     assert told[1]["other"] == [str(second)]
+
+
+def test_a_row_is_written_whole_or_not_at_all(
+    exemplar: Path, second: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, write = sorted(exemplar.parent.iterdir()), files._write
+
+    def full(path: Path, *given: Any) -> bool:
+        if path.name.endswith("_t100.png"):
+            raise OSError("disk full")
+        return write(path, *given)
+
+    monkeypatch.setattr(files, "_write", full)
+    report = ["--report", str(exemplar.with_name("r.json"))]
+    row = f"{exemplar.with_name('row')}/"
+    assert cli.main(["mix", str(exemplar), str(second), "-o", row, "--steps", "3", *report, *MIX]) == 1
+    assert "disk full" in capsys.readouterr().err
+    assert sorted(exemplar.parent.iterdir()) == before
 
 
 def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:
@@ -374,6 +400,10 @@ def test_maps_may_be_told_one_by_one_and_results_stand_beside_them(
     ]
     assert cli.main(["tile", *one_by_one, "-o", str(folder / "new"), "--device", "numpy", "--quiet"]) == 0
     assert {path.name for path in (folder / "new").iterdir()} == made
+    report, single = folder / "r.json", f"--maps=color={folder / 'wall_color.png'}"
+    alone = ["tile", single, "-o", str(folder / "one.png"), "--report", str(report)]
+    assert cli.main([*alone, "--device", "numpy", "--quiet"]) == 0
+    assert json.loads(report.read_text())["exemplar"] == str(folder / "wall_color.png")
 
 
 @pytest.mark.parametrize("note", ["--save-field", "--report"])

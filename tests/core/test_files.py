@@ -41,6 +41,44 @@ def test_values_come_back_to_the_bit(tmp_path: Path, name: str, dtype: str, chan
     assert again.linear == dtype.startswith("float")
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_tiff_whose_colour_is_multiplied_by_its_alpha_stays_so(tmp_path: Path, dtype: str) -> None:
+    pixels = values(dtype, 4)
+    pixels[..., 3] = pixels[..., :3].max(2)
+    source, out = tmp_path / "a.tif", tmp_path / "b.tif"
+    target = oiio.ImageOutput.create(str(source))
+    assert target.open(str(source), oiio.ImageSpec(48, 40, 4, files_type(dtype)))  # as the library does it by itself
+    assert target.write_image(np.ascontiguousarray(pixels))
+    target.close()
+    picture = files.read(source)
+    assert picture.associated
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    files.write(out, picture)
+    seen = oiio.ImageBuf(str(out))
+    assert seen.spec().get_int_attribute("oiio:UnassociatedAlpha") == 0
+    np.testing.assert_array_equal(seen.get_pixels(seen.spec().format), pixels)
+
+
+def files_type(dtype: str) -> str:
+    return {ours: theirs for theirs, ours in files.TYPES.items()}[dtype]
+
+
+def test_which_files_are_not_as_they_were_is_told(tmp_path: Path) -> None:
+    colour, covered, light = values("uint8", 3), values("uint8", 4), values("float32", 3).clip(0.01)
+    covered[:9, :, 3] = 0
+    changed = files.write_all(
+        {
+            tmp_path / "a.png": files.Picture(covered),
+            tmp_path / "a.jpg": files.Picture(colour),
+            tmp_path / "a.webp": files.Picture(colour),
+            tmp_path / "b.webp": files.Picture(covered),  # which forgets the colour of what cannot be seen
+            tmp_path / "a.hdr": files.Picture(light),
+            tmp_path / "a.tif": files.Picture(light),
+        }
+    )
+    assert [path.name for path in changed] == ["a.jpg", "b.webp", "a.hdr"]
+
+
 def test_hdr_keeps_what_its_eight_bits_and_exponent_can(tmp_path: Path) -> None:
     pixels = values("float32", 3).clip(0.01)
     files.write(tmp_path / "a.hdr", files.Picture(pixels))
@@ -127,6 +165,7 @@ def test_a_palette_with_a_transparent_colour(tmp_path: Path) -> None:
         ("a.jpg", "uint8", 4, "JPEG holds no alpha and the exemplar has it; name it .png"),
         ("a.png", "float32", 3, "PNG holds no float32 values as the exemplar has; name it .tif or .exr or .hdr"),
         ("a.webp", "uint8", 1, "WEBP holds no 1 channel image"),
+        ("a.webp", "uint8", 2, "WEBP holds no grey with alpha and the exemplar has it; name it .png"),
         ("a.gif", "uint8", 3, "cannot tell the format"),
     ],
 )
@@ -143,10 +182,10 @@ def test_several_files_are_all_written_or_none(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "a.png").write_text("old")
     write = files._write
 
-    def failing(path: Path, part: Path, picture: files.Picture) -> None:
+    def failing(path: Path, part: Path, picture: files.Picture) -> bool:
         if path.name == "b.png":
             raise OSError("disk full")
-        write(path, part, picture)
+        return write(path, part, picture)
 
     monkeypatch.setattr(files, "_write", failing)
     with pytest.raises(OSError, match="disk full"):
@@ -176,7 +215,8 @@ def test_a_folder_of_maps_goes_through_the_shell(tmp_path: Path, capsys: pytest.
     assert said["rock_disp.exr"]["role"] == "height"
     assert {"distance", "floor", "sharpness"} <= set(said["rock_disp.exr"])
     again = tmp_path / "again.png"
-    assert cli.main(["render", str(field), str(rock / "rock_color.png"), "-o", str(again), "--quiet"]) == 0
+    means = ["--device", "numpy", "--threads", "1", "--memory", "8"]
+    assert cli.main(["render", str(field), str(rock / "rock_color.png"), "-o", str(again), "--quiet", *means]) == 0
     off = np.abs(files.read(again).pixels.astype(int) - made["rock_color_tile.png"])
     assert off.max() <= 1  # providers round differently
     assert capsys.readouterr().err.count("100%") == 1

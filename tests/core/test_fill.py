@@ -10,7 +10,7 @@ import pytest
 
 import otsynth_core
 from otsynth_core import InputError, Map, boxes, holes, known, metrics, spec, tasks, transport
-from otsynth_core.maps import MapSet
+from otsynth_core.maps import MapSet, resized
 from otsynth_core.tasks.region import Region
 from tests.bench import fill as bench
 
@@ -371,8 +371,9 @@ def test_what_stands_in_the_hole_decides_nothing(photo: np.ndarray) -> None:
 def test_other_materials_with_alpha_and_other_normals() -> None:
     mask, color = disc(64, 64, 16), blobs(64, 64, 3)
     cut = np.dstack([blobs(48, 48, 3, seed=1), np.full((48, 48, 1), 0.5, np.float32)])
+    every = np.ones((48, 48), bool)
     made = otsynth_core.fill(
-        Map(color, linear=True), mask, other=Map(cut, linear=True, associated=True), **OPTIONS
+        Map(color, linear=True), mask, other=Map(cut, linear=True, associated=True), source_mask=every, **OPTIONS
     ).image
     known_stays(color, made, mask)
     flat = np.full((64, 64, 3), (127, 127, 255), np.uint8)
@@ -381,6 +382,64 @@ def test_other_materials_with_alpha_and_other_normals() -> None:
     up[:, :24, 0] = -0.01
     made = otsynth_core.fill({"normal": flat}, mask, other={"normal": up}, **OPTIONS).images["normal"]
     assert np.abs(made.astype(int) - flat).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("lead", "small", "hole", "wrap"),
+    [
+        ((1024, 1024), (700, 700), np.s_[400:464, 400:464], "none"),
+        ((501, 501), (250, 250), np.s_[100:400, 101:401], "both"),
+    ],
+)
+def test_another_material_in_maps_of_any_two_sizes(
+    lead: tuple[int, int], small: tuple[int, int], hole: tuple[slice, slice], wrap: str
+) -> None:
+    mask = np.zeros(lead, bool)
+    mask[hole] = True
+    rows = np.linspace(0, 1, 64, dtype=np.float32)[:, None].repeat(64, 1)[..., None]  # which row is taken, in each map
+    ratio = small[0] / lead[0]
+    other = {"color": Map(rows, linear=True), "roughness": resized(rows, (round(64 * ratio), round(64 * ratio)))}
+    maps = {
+        "color": Map(np.full((*lead, 1), 0.5, np.float32), linear=True),
+        "roughness": np.full((*small, 1), 0.5, np.float32),
+    }
+    made = otsynth_core.fill(maps, mask, other=other, wrap=wrap, **OPTIONS).images
+    shown = made["color"][hole][4:-4, 4:-4]
+    down, across = (slice(round(part.start * ratio), round(part.stop * ratio)) for part in hole)
+    fine = resized(made["roughness"][down, across], mask[hole].shape)[4:-4, 4:-4]
+    assert shown.std() > 0.1
+    assert np.abs(shown - fine).mean() < 0.05  # to a pixel of the smaller map
+
+
+def test_the_fourth_channel_of_another_material_s_normals_stays() -> None:
+    mask, flat = disc(64, 64, 16), np.full((64, 64, 4), (127, 127, 255, 20), np.uint8)
+    other = np.full((48, 48, 4), (127, 127, 255, 90), np.uint8)
+    made = otsynth_core.fill({"normal": flat}, mask, other={"normal": other}, **OPTIONS).images["normal"]
+    assert (made[disc(64, 64, 8), 3] == 90).all()
+
+
+def test_what_is_transparent_is_not_put_into_what_has_no_alpha() -> None:
+    mask, color = disc(64, 64, 16), blobs(64, 64, 3)
+    for associated in (False, True):
+        cut = Map(np.dstack([color[:48, :48], np.full((48, 48, 1), 0.5, np.float32)]), "color", True, associated)
+        with pytest.raises(InputError, match="has no alpha, and what it is filled from is transparent"):
+            otsynth_core.fill(Map(color, linear=True), mask, other=cut, **OPTIONS)
+        where = np.ones((48, 48), bool)  # who says where from has seen it
+        otsynth_core.fill(Map(color, linear=True), mask, other=cut, source_mask=where, **OPTIONS)
+
+
+def test_previews_are_of_what_is_worked_on() -> None:
+    """A part of a picture may be opaque, or grey, where the whole is not."""
+    image = np.full((64, 64, 4), (200, 100, 50, 255), np.uint8)
+    image[:, :8, :3] = 90
+    image[28:36, 28:36, 3] = 0
+    maps = MapSet.of({"": image})
+    for mask in (image[..., 3] == 0, np.arange(64)[:, None] + 0 * np.arange(64) < 4):
+        shown = [
+            (step.maps or maps).pictured(step.preview())
+            for step in tasks.steps(spec.Fill(**OPTIONS), maps, Region(mask))
+        ]
+        assert all(np.abs(one.astype(int) - image[60, 60, :3]).max(2).min() < 12 for one in shown)
 
 
 def test_several_maps_of_one_role_are_paired_by_name() -> None:

@@ -248,6 +248,12 @@ def test_weights_of_the_common_maps_alone_count(exemplar: np.ndarray) -> None:
         otsynth_core.mix(first, {"color": exemplar, "height": exemplar}, **QUICK)
 
 
+def test_alpha_that_is_multiplied_in_counts_as_well(exemplar: np.ndarray) -> None:
+    cut = np.dstack([exemplar, np.full((*exemplar.shape[:2], 1), 0.5, np.float32)])
+    with pytest.raises(InputError, match="has no alpha, and what it is mixed with is transparent"):
+        otsynth_core.mix(Map(exemplar, "color", True), Map(cut, "color", True, True), t=0.5, **QUICK)
+
+
 def test_a_share_may_be_an_array_of_one_number(exemplar: np.ndarray, dark: np.ndarray) -> None:
     made, wanted = (otsynth_core.mix(exemplar, dark, t=t, size=(32, 32), **QUICK) for t in (np.array(0.25), 0.25))
     assert made.image.tobytes() == wanted.image.tobytes()

@@ -428,7 +428,15 @@ class Short:
         return getattr(self.inner, name)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+    ],
+)
 def test_less_memory_then_no_gpu_where_memory_runs_out(
     exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -439,7 +447,7 @@ def test_less_memory_then_no_gpu_where_memory_runs_out(
         def load(device: str, threads: int | None = None, memory: int | None = None) -> object:
             asked.append((device, memory))
             name = "cuda" if device == "auto" else "numpy"
-            return Short(name, error, memory, enough if name == "cuda" else 100)
+            return Short(name, error, memory, enough if name == "cuda" else 4)
 
         return load
 
@@ -452,12 +460,35 @@ def test_less_memory_then_no_gpu_where_memory_runs_out(
     asked.clear()
     monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", short(1))
     result = otsynth_core.tile(exemplar)
-    assert asked == [("auto", None), ("auto", 16), ("cpu", 16)]
+    assert asked == [("auto", None), ("auto", 16), ("cpu", None), ("cpu", 4)]
     assert result.device == "numpy"
-    assert len(result.report()["retreats"]) == 2
+    assert result.report()["retreats"][-1] == "numpy ran out of memory: again with 4 MiB for temporary arrays"
+    asked.clear()
+    otsynth_core.tile(exemplar, memory=8)  # which is no less than what a GPU would retreat to
+    assert asked == [("auto", 8), ("cpu", 8), ("cpu", 4)]
     monkeypatch.setattr("otsynth_core.tasks.retreat.kernels.load", lambda *_: Short("numpy", error, None, 0))
     with pytest.raises(type(error)):
         otsynth_core.tile(exemplar)
+
+
+def test_a_strip_that_would_be_compared_for_hours_is_refused() -> None:
+    exemplar = np.zeros((2048, 2048, 1), np.float32)
+    assert transport.vast([(2048, 2048)], (8, 4096), (True, True))
+    assert not transport.vast([(2048, 2048)], (1024, 1024), (True, True))
+    with pytest.raises(InputError, match="size is 4096x8: all of so narrow a strip"):
+        otsynth_core.synthesize(exemplar, size=(4096, 8), device="numpy")
+
+
+def test_threads_are_those_of_one_request() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        for threads, wanted in ((1, 1), (1, 1), (None, 2), (3, 3), (None, 2), (None, 2)):
+            kernels.load("torch", threads)
+            assert torch.get_num_threads() == wanted
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
