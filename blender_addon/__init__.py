@@ -3,9 +3,9 @@
 What registers is listed once, here, and undone in reverse.
 """
 
-from . import operators, panels, preferences, preset, preview, properties, running, translations
+from . import operators, panels, preferences, preset, preview, properties, running, shown, translations
 
-_PARTS = (translations, properties, running, preferences, preview, operators, preset, panels)
+_PARTS = (translations, properties, running, preferences, preview, shown, operators, preset, panels)
 
 
 def register() -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
 
 import bpy
 import numpy as np
 
 from . import pixels
-from .nodes import Source
+from .nodes import PAINTED, Source
 from .otsynth_core.maps import displayed
 from .otsynth_core.spec import InputError
 
-PAINTED, TILE, CLEAN = "otsynth_painted", "otsynth_tile", "otsynth_clean"
-"""Custom properties of a copy that is painted on: the image that it is a copy of, which of its tiles, 0 if it has none,
-and a checksum of what the copy was before."""
+TILE, CLEAN = "otsynth_tile", "otsynth_clean"
+"""Custom properties of a copy that is painted on: of which tile of the image it is, 0 if that has none, and a checksum
+of what the copy was before."""
 
 
 def transparent(sources: list[Source], read: list[pixels.Picture]) -> np.ndarray:
@@ -28,6 +29,21 @@ def transparent(sources: list[Source], read: list[pixels.Picture]) -> np.ndarray
             full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
             return full - values[..., -1]
     return np.zeros(read[0].map.size, np.uint8)
+
+
+def check(names: Iterable[str], numbers: Sequence[int | None]) -> None:
+    """Raises InputError, before anything is read, where a mask among images of these names is not of these tiles."""
+    for name in names:
+        image = bpy.data.images.get(name) if name else None
+        for number in numbers if image is not None and PAINTED in image else ():
+            _check_tile(image, number)
+
+
+def _check_tile(image: bpy.types.Image, number: int | None) -> None:
+    if (number or 0) != image[TILE]:
+        raise InputError(
+            f'Mask "{image.name}" is of tile {image[TILE]}, not {number}: fill the active tile, or press Paint Mask'
+        )
 
 
 def read(name: str, sources: list[Source], pictures: list[pixels.Picture], number: int | None) -> np.ndarray:
@@ -48,11 +64,8 @@ def read(name: str, sources: list[Source], pictures: list[pixels.Picture], numbe
     if of is None:
         owner = f'"{original.name}"' if isinstance(original, bpy.types.Image) else "an image that is gone"
         raise InputError(f'Mask "{name}" was painted on a copy of {owner}: press Paint Mask for this image')
+    _check_tile(image, number)
     shown, now = copied(pictures[of]), _bytes(image)
-    if (number or 0) != image[TILE]:
-        raise InputError(
-            f'Mask "{name}" is of tile {image[TILE]}, not {number}: fill the active tile, or press Paint Mask'
-        )
     if now.shape != shown.shape or _checksum(shown) != image[CLEAN]:
         changed = f'"{sources[of].image.name}" has changed since mask "{name}" was made of it'
         raise InputError(f"{changed}: press Paint Mask again")

@@ -16,6 +16,10 @@ MADE_OF, KEY = "otsynth_source", "otsynth_key"
 """Custom properties of a node that shows a result, and of the one that shows its source: both hold the same key."""
 KIND = "otsynth_kind"
 """Custom property of a node that shows a result: of which kind."""
+REPORT = "otsynth"
+"""Custom property of a result's image: how it was made, as JSON."""
+PAINTED = "otsynth_painted"
+"""Custom property of a copy that is painted on: the image that it is a copy of."""
 LEFT_OUT = "none"
 """In the place of a role: the image is no part of the material's set."""
 
@@ -211,15 +215,17 @@ def _active(context: bpy.types.Context) -> Source:
 
 
 def _shown(context: bpy.types.Context, space: bpy.types.Space) -> Source:
-    if space.image is None:
+    """A copy that is painted on stands for the image that it was made of."""
+    image = space.image and (space.image.get(PAINTED) or space.image)
+    if image is None:
         raise InputError("The Image Editor shows no image: open one")
     try:
         tree = _tree(context, None)
     except InputError:
-        return _single(context, space.image, ())
-    users = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.image == space.image]
+        return _single(context, image, ())
+    users = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.image == image]
     users.sort(key=lambda node: node != tree.nodes.active)
-    return _single(context, space.image, ((tree, users[0]),) if users else ())
+    return _single(context, image, ((tree, users[0]),) if users else ())
 
 
 def _single(
@@ -288,8 +294,7 @@ class _Walk:
                     if passing.to_socket == out:
                         self.back(passing.from_socket, role, split, groups)
             elif node.type == "TEX_IMAGE":
-                if MADE_OF in node:
-                    node = _made_of(node, _keyed(socket.id_data)) or node
+                node = _origin(node, _keyed(socket.id_data))
                 if node.image is not None:
                     roles, places = self.found.setdefault(node.image, ({}, []))
                     alpha = out.name == "Alpha"
@@ -318,7 +323,7 @@ class _Walk:
 
 
 def _keyed(tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
-    """The nodes that results were made of, by their keys."""
+    """The nodes that results were made of, by their keys; of a node and its duplicates, the node."""
     keyed: dict[str, bpy.types.Node] = {}
     for node in tree.nodes:
         if node.type == "TEX_IMAGE" and node.image and KEY in node:
@@ -326,15 +331,24 @@ def _keyed(tree: bpy.types.NodeTree) -> dict[str, bpy.types.Node]:
     return keyed
 
 
-def _made_of(node: bpy.types.Node, keyed: dict[str, bpy.types.Node]) -> bpy.types.Node | None:
-    """The node that shows the source of the result that a node shows; of a result's result the first source."""
-    found = None
+def _key(tree: bpy.types.NodeTree, node: bpy.types.Node) -> str | None:
+    """A source's key; a duplicate, which has its original's, has none of its own."""
+    key = node.get(KEY)
+    return key if _keyed(tree).get(key) == node else None
+
+
+def _is_result(node: bpy.types.Node) -> bool:
+    """Whether it shows what was put into it, or another result, and no image that the user has chosen since."""
+    return MADE_OF in node and node.image is not None and REPORT in node.image
+
+
+def _origin(node: bpy.types.Node, keyed: dict[str, bpy.types.Node]) -> bpy.types.Node:
+    """The node that shows the source of the result that a node shows, of a result's result the first; or itself."""
     for _ in range(len(keyed) + 1):  # no more often, should someone have tied a knot
-        old = keyed.get((found or node).get(MADE_OF))
-        if old is None:
+        if not _is_result(node) or node[MADE_OF] not in keyed:
             break
-        found = old
-    return found
+        node = keyed[node[MADE_OF]]
+    return node
 
 
 def _given(node: bpy.types.Node, socket: bpy.types.NodeSocket, role: str) -> str:
@@ -396,7 +410,7 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
             new.label = image.name
             new.width = old.width
             new.location = x, y - down
-            new[MADE_OF] = old[KEY] = old.get(KEY) or uuid.uuid4().hex
+            new[MADE_OF] = old[KEY] = _key(tree, old) or uuid.uuid4().hex
             new[KIND] = kind
             for link in old.inputs["Vector"].links:
                 tree.links.new(link.from_socket, new.inputs["Vector"])
@@ -410,8 +424,9 @@ def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:
     last: list[tuple[bpy.types.Node, bpy.types.Image]] = []
     for places, image in made:
         for tree, old in places:
-            key = old.get(KEY)
-            found = [n for n in tree.nodes if key and n.get(MADE_OF) == key and n.get(KIND) == kind]
+            key = _key(tree, old)
+            made_of = [node for node in tree.nodes if key and node.get(MADE_OF) == key and _is_result(node)]
+            found = [node for node in made_of if node.get(KIND) == kind]
             if not found:
                 return False
             last.append((found[-1], image))
@@ -471,16 +486,22 @@ def results(
     for tree in among:
         keyed = _keyed(tree)
         for node in tree.nodes:
-            old = _made_of(node, keyed) if MADE_OF in node else None
-            if old is not None:
+            old = _origin(node, keyed) if node.type == "TEX_IMAGE" else node
+            if old != node:
                 yield tree, old, node
 
 
-def use(among: Iterable[bpy.types.NodeTree], made: bool) -> int:
-    """Links what the sources' nodes feed to the newest results, or back; how many nodes were exchanged."""
+def use(among: Iterable[bpy.types.NodeTree], made: bool, of: Places | None = None) -> int:
+    """Links what the sources' nodes feed to the newest results, or back; how many nodes were exchanged.
+
+    of: nodes whose results are meant, if not those of every source.
+    """
     exchanged = 0
     newest = {}
+    meant = None if of is None else [(tree, _origin(node, _keyed(tree))) for tree, node in of]
     for tree, old, new in [found for found in results(among) if found[0].is_editable]:
+        if meant is not None and (tree, old) not in meant:
+            continue
         exchanged += _moved(tree, new, old)
         newest[tree, old] = new
     if made:

@@ -43,13 +43,11 @@ class _Synthesis(Job):
     ) -> Generator[Update | None, None, list[bpy.types.Image]]:
         return synthesis.work(context, self, Kind(self.bl_label, self.task, self.suffix), wait)
 
-    def of(self: Any, context: bpy.types.Context) -> tuple[int, tuple[int, int]]:
-        source = synthesis.lead(nodes.sources(context, self.whole))
-        size = getattr(properties.request(self.task, self, source), "size", None)
-        return source.image.session_uid, tuple(size or source.image.size)
+    def of(self: Any, context: bpy.types.Context) -> int:
+        return synthesis.lead(nodes.sources(context, self.whole)).image.session_uid
 
     def told(self: Any, images: list[bpy.types.Image]) -> None:
-        reports = [json.loads(one[synthesis.REPORT]) for one in variants.of(images[0]) or images[:1]]
+        reports = [json.loads(one[nodes.REPORT]) for one in variants.of(images[0]) or images[:1]]
         size, device = Size(*reports[0]["size"]), reports[0]["device"]
         seconds = sum(report["seconds"] for report in reports)
         what = f'"{images[0].name}"' if len(images) == 1 else f"{len(images)} maps"

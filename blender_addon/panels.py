@@ -147,8 +147,9 @@ def _size(layout: Any, options: Any, by: str) -> None:
 
 def _button(layout: Any, operator: Any, kind: type, options: Any, icon: str) -> None:
     button = layout.operator(operator.bl_idname, icon=icon)
+    unused = ("stock", "other") if options.whole else ("stock_material", "material")
     for name in names(kind):
-        setattr(button, name, getattr(options, name))
+        setattr(button, name, "" if name in unused else getattr(options, name))
 
 
 class OTSYNTH_PT_nodes(_Panel, bpy.types.Panel):

@@ -103,19 +103,14 @@ def _working_space() -> str:
 
 def _tile(image: bpy.types.Image, number: int) -> bpy.types.Image:
     """A tile of a UDIM set as an image of its own: Image.pixels is the first one's, whichever is active."""
-    name = f"{image.name} {number}"
-    if image.is_dirty:
-        raise InputError(f'Image "{image.name}" has tiles that were painted and not saved: save or pack it first')
-    packed = [one.packed_file for one in image.packed_files if one.tile_number == number]
-    path = Path(_numbered(bpy.path.abspath(image.filepath, library=image.library), number))
-    if not packed and not path.is_file():
-        raise InputError(f'Image "{image.name}" has no tile {number}: there is no file {path}; find it first')
-    tile = bpy.data.images.new(name, 1, 1, alpha=True)
+    check(image, number)
+    packed = _packed(image, number)
+    tile = bpy.data.images.new(f"{image.name} {number}", 1, 1, alpha=True)
     try:
-        if packed:
-            tile.pack(data=packed[0].data, data_len=packed[0].size)
+        if packed is not None:
+            tile.pack(data=packed.data, data_len=packed.size)
         else:
-            tile.filepath = str(path)
+            tile.filepath = str(_file(image, number))
         tile.source = "FILE"
         tile.colorspace_settings.name = image.colorspace_settings.name
         tile.alpha_mode = image.alpha_mode
@@ -123,6 +118,23 @@ def _tile(image: bpy.types.Image, number: int) -> bpy.types.Image:
         bpy.data.images.remove(tile)
         raise
     return tile
+
+
+def check(image: bpy.types.Image, number: int) -> None:
+    """Raises InputError where a tile of a UDIM set cannot be read."""
+    if image.is_dirty:
+        raise InputError(f'Image "{image.name}" has tiles that were painted and not saved: save or pack it first')
+    path = _file(image, number)
+    if _packed(image, number) is None and not path.is_file():
+        raise InputError(f'Image "{image.name}" has no tile {number}: there is no file {path}; find it first')
+
+
+def _packed(image: bpy.types.Image, number: int) -> bpy.types.PackedFile | None:
+    return next((one.packed_file for one in image.packed_files if one.tile_number == number), None)
+
+
+def _file(image: bpy.types.Image, number: int) -> Path:
+    return Path(_numbered(bpy.path.abspath(image.filepath, library=image.library), number))
 
 
 def _numbered(path: str, number: int) -> str:
@@ -144,6 +156,8 @@ def _stored(image: bpy.types.Image) -> np.ndarray:
     twin = image.copy()
     try:
         twin.colorspace_settings.name = "Non-Color"
+        if tuple(twin.size) != tuple(image.size):  # it is read anew, and may be gone
+            raise InputError(f'Image "{image.name}" can not be read exactly any more: {_why(image)}')
         values = _values(twin)
     finally:
         bpy.data.images.remove(twin)

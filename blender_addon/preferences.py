@@ -17,8 +17,8 @@ from .running import Aside, Job, Update
 
 _SHOWN = ("numpy", "numba", "torch", "triton")
 """The packages of the runtime that are worth a line."""
-_found: list[str] = []
-"""What the worker has found where it computes, when it was last asked, in words."""
+_found: tuple[tuple[str, ...], list[str]] = (), []
+"""How a Python was started that was asked last, and what the worker has found there, in words."""
 
 
 class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
@@ -75,10 +75,11 @@ class OTSYNTH_AP_preferences(bpy.types.AddonPreferences):
         self._draw_runtime(layout.box())
 
     def _draw_provider(self, box: Any) -> None:
-        row = box.row()
-        row.label(text=f"Computes: {self.provider().words}", icon="CONSOLE")
+        row, provider = box.row(), self.provider()
+        row.label(text=f"Computes: {provider.words}", icon="CONSOLE")
         row.operator(OTSYNTH_OT_look.bl_idname)
-        for words in _found:
+        asked, found = _found
+        for words in found if asked == provider.command else ():
             box.label(text=words, icon="BLANK1")
         box.prop(self, "python")
         row = box.row()
@@ -147,7 +148,7 @@ class OTSYNTH_OT_look(_Exclusive, Job, bpy.types.Operator):
     def told(self: Any, found: dict[str, Any]) -> None:
         global _found
         lines = _told(found)
-        _found = lines
+        _found = of(bpy.context).provider().command, lines
         self.report({"INFO"}, "; ".join(lines))
 
 
@@ -178,7 +179,7 @@ class OTSYNTH_OT_install(_Exclusive, Job, bpy.types.Operator):
 
     def told(self: Any, state: managed.State) -> None:
         global _found
-        _found = []
+        _found = (), []
         self.report({"INFO"}, state.words)
 
 
@@ -233,6 +234,6 @@ def register() -> None:
 
 def unregister() -> None:
     global _found
-    _found = []
+    _found = (), []
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

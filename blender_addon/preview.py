@@ -25,11 +25,9 @@ def _draw() -> None:
         return
     if _drawn is None or _drawn[0] is not job.preview:
         _drawn = job.preview, _texture(job.preview)
-    across, down = (made / side for made, side in zip(job.size, image.size, strict=True))
     top, left, bottom, right = job.place
-    corner = left * across, 1 - bottom * down
     gpu.state.blend_set("NONE")
-    draw_texture_2d(_drawn[1], corner, (right - left) * across, (bottom - top) * down)
+    draw_texture_2d(_drawn[1], (left, 1 - bottom), right - left, bottom - top)
 
 
 def _texture(picture: np.ndarray) -> gpu.types.GPUTexture:

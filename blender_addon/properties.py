@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from .nodes import LEFT_OUT, Source
+from .nodes import LEFT_OUT
 from .otsynth_core.roles import ROLES
 from .otsynth_core.spec import MAX_SIDE, MIN_SIDE, Fill, InputError, Mix, Request, Size, Synthesize, Tile
 
@@ -76,11 +76,6 @@ _SIZES = [
 class Common:
     """Options of every operator."""
 
-    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Factor", description="Sides of the result over the source's", default=2, soft_min=0.25, soft_max=16
-    )
-    width: _number("Width", 1024, "Width of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
-    height: _number("Height", 1024, "Height of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
     seed: _whole("seed")  # type: ignore[valid-type]
     quality: _choice("quality")  # type: ignore[valid-type]
     device: _choice("device")  # type: ignore[valid-type]
@@ -131,7 +126,17 @@ class Common:
     )
 
 
-class ForTile(Common):
+class Sized(Common):
+    """Options of every operator whose result may have another size."""
+
+    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Factor", description="Sides of the result over the source's", default=2, soft_min=0.25, soft_max=16
+    )
+    width: _number("Width", 1024, "Width of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
+    height: _number("Height", 1024, "Height of the result in pixels", MIN_SIDE, MAX_SIDE)  # type: ignore[valid-type]
+
+
+class ForTile(Sized):
     """Options of `otsynth.tile`."""
 
     tile_size: bpy.props.EnumProperty(  # type: ignore[valid-type]
@@ -182,7 +187,7 @@ class ForFill(Common):
     fill_wrap: _choice("wrap", Fill)  # type: ignore[valid-type]
 
 
-class ForSynthesize(Common):
+class ForSynthesize(Sized):
     """Options of `otsynth.synthesize`."""
 
     size: bpy.props.EnumProperty(  # type: ignore[valid-type]
@@ -191,7 +196,7 @@ class ForSynthesize(Common):
     wrap: _choice("wrap")  # type: ignore[valid-type]
 
 
-class ForMix(Common):
+class ForMix(Sized):
     """Options of `otsynth.mix`."""
 
     other: bpy.props.StringProperty(  # type: ignore[valid-type]
@@ -229,27 +234,27 @@ def names(kind: type) -> list[str]:
     return [name for cls in kind.__mro__ if cls is not object for name in inspect.get_annotations(cls)]
 
 
-def request(task: str, options: Any, source: Source) -> Request:
+def request(task: str, options: Any, size: tuple[int, int]) -> Request:
     """The request for a task from an operator's options. Raises InputError for values out of range.
 
-    source: the leading one, whose size a factor is of. Who gives a width, height or factor, and says nothing else of
-    the size, wants that.
+    size: (height, width) of the leading image, of which a factor is. Who gives a width, height or factor, and says
+    nothing else of the size, wants that.
     """
     if not 1 <= options.variations <= MANY:
         raise InputError(f"variations is {options.variations}: it must be a whole number from 1 to {MANY}")
     common = {name: getattr(options, name) for name in ("seed", "quality", "device")}
     if task == Tile.task:
         heal = options.method == "heal"  # which keeps the source's size, whatever else is set
-        size = None if heal else _size(options, "tile_size", source)
-        return Tile(size=size, method=options.method, band=options.band or None if heal else None, **common)
+        wanted = None if heal else _size(options, "tile_size", size)
+        return Tile(size=wanted, method=options.method, band=options.band or None if heal else None, **common)
     if task == Fill.task:
         return Fill(invert=options.invert, margin=options.margin, wrap=options.fill_wrap, **common)
     if task == Mix.task:
-        return Mix(t=round(options.t, 6), size=_size(options, "mix_size", source), wrap=options.mix_wrap, **common)
-    return Synthesize(size=_size(options, "size", source), wrap=options.wrap, **common)
+        return Mix(t=round(options.t, 6), size=_size(options, "mix_size", size), wrap=options.mix_wrap, **common)
+    return Synthesize(size=_size(options, "size", size), wrap=options.wrap, **common)
 
 
-def _size(options: Any, by: str, source: Source) -> Size | None:
+def _size(options: Any, by: str, source: tuple[int, int]) -> Size | None:
     """What a size is given by says, or else what is given of it; None for the source's own."""
     way, given = getattr(options, by), options.properties.is_property_set
     if not given(by):
@@ -260,7 +265,7 @@ def _size(options: Any, by: str, source: Source) -> Size | None:
         case "factor":
             if not 0 < options.factor <= MAX_SIDE:
                 raise InputError(f"factor is {options.factor:g}: it must be more than 0, and {MAX_SIDE} at most")
-            return Size(*(round(options.factor * side) for side in source.image.size))
+            return Size(*(round(options.factor * side) for side in reversed(source)))
     return Size(options.width, options.height)
 
 

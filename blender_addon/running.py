@@ -40,7 +40,7 @@ Aside = Callable[[Generator[Any, None, Any]], Generator[Any, None, Any]]
 
 @dataclass(frozen=True)
 class Update:
-    """How far a job is. preview: uint8 (H, W, 3), of the place (top, left, bottom, right) in shares of the result."""
+    """How far a job is. preview: uint8 (H, W, 3), of the place (top, left, bottom, right) in sides of the source."""
 
     fraction: float
     words: str
@@ -50,15 +50,11 @@ class Update:
 
 @dataclass
 class Running:
-    """What there is to know of the job that runs.
-
-    image: number in this session of the image that it is of; size: (width, height) of the result in its pixels.
-    """
+    """What there is to know of the job that runs. image: number in this session of the image that it is of."""
 
     title: str
     work: Generator[Update | None, None, Any]
     image: int
-    size: tuple[int, int]
     timer: bpy.types.Timer
     start: float
     fraction: float = 0.0
@@ -156,9 +152,9 @@ class Job:
         """Reports what has been made."""
         raise NotImplementedError
 
-    def of(self: Any, context: bpy.types.Context) -> tuple[int, tuple[int, int]]:
-        """Number in this session of the image that it is of, 0 for none; (width, height) of what that becomes."""
-        return 0, (0, 0)
+    def of(self: Any, context: bpy.types.Context) -> int:
+        """Number in this session of the image that it is of, 0 for none."""
+        return 0
 
     def execute(self: Any, context: bpy.types.Context) -> set[str]:
         window, words = context.window_manager, ""
@@ -187,12 +183,13 @@ class Job:
         _, ended = self._advanced()
         if ended:
             return ended
-        image, size = self.of(context)
-        main = context.window_manager.windows[0]  # the preferences' own may be closed meanwhile
-        timer = context.window_manager.event_timer_add(_TICK, window=main)
-        current = Running(self.bl_label, self._work, image, size, timer, time.monotonic())
-        if context.area is not None and context.area.type == "PREFERENCES":
-            with context.temp_override(window=main):
+        in_preferences = context.area is not None and context.area.type == "PREFERENCES"
+        # Ticks come only to the window that the timer is of. The preferences' own may be closed meanwhile.
+        window = context.window_manager.windows[0] if in_preferences else context.window
+        timer = context.window_manager.event_timer_add(_TICK, window=window)
+        current = Running(self.bl_label, self._work, self.of(context), timer, time.monotonic())
+        if in_preferences:
+            with context.temp_override(window=window):
                 context.window_manager.modal_handler_add(self)
         else:
             context.window_manager.modal_handler_add(self)

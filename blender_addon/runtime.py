@@ -33,5 +33,6 @@ def provider(preferred: str, place: Path | None = None) -> Provider:
     if place is not None:
         state = managed.state(place)
         if state.python:
-            return Provider((str(state.python), "-I"), state.words)
+            kind = f", {state.kind.label}" if state.kind is not None else ""
+            return Provider((str(state.python), "-I"), f"the runtime below{kind}")
     return Provider((sys.executable, "-I"), "Blender's own Python with NumPy")

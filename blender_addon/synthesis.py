@@ -15,15 +15,12 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import jobs, masks, nodes, partners, pixels, preferences, properties, running, variants
+from . import jobs, masks, nodes, partners, pixels, preferences, properties, running, shown, variants
 from .background import aside
 from .nodes import Source, Trace
-from .otsynth_core.spec import MAX_SEED, Fill, InputError, Mix
+from .otsynth_core.spec import MAX_SEED, Fill, InputError, Mix, Request
 from .pixels import Beside, Picture, Ready
 from .running import Aside, Update
-
-REPORT = "otsynth"
-"""Custom property of a result: how it was made, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class _One:
         """Raises InputError where the image is not there any more."""
         image = self.trace.found()
         if image is None:
-            raise InputError(f'Image "{self.key}" was deleted while it was worked on: undo that, and press again')
+            raise InputError(f'"{self.key}" was deleted meanwhile')
         return Source(image, self.role, ())
 
 
@@ -78,13 +75,14 @@ def work(
     if kind.task == Mix.task:
         partner = partners.read(context, options, sources)
         sources, beside, notes = partner.sources, partner.beside, partner.notes
+    tiles = _tiles([source.image for source in sources])
+    numbers = tiles if options.udim == "each" or tiles == [None] else [sources[0].image.tiles.active.number]
     if kind.task == Fill.task:
         stock = partners.Stock.of(context, options, sources)
-    request = properties.request(kind.task, options, lead(sources))
-    requests = [replace(request, seed=(request.seed + n) % (MAX_SEED + 1)) for n in range(options.variations)]
-    tiles = _tiles([source.image for source in sources])
-    first = tiles[0] if options.udim == "each" or tiles == [None] else sources[0].image.tiles.active.number
-    likes = [pixels.read(one.image, one.role, first) for one in sources]
+        masks.check([options.mask if options.mask_from == "image" else "", stock.mask], numbers)
+    likes = [pixels.read(one.image, one.role, numbers[0]) for one in sources]
+    leading = sources.index(lead(sources))
+    requests = _requests(kind.task, options, likes[leading].map.size)
     ones = [
         _One(
             Trace.of(source),
@@ -99,31 +97,60 @@ def work(
     owner = nodes.owner(context)
     python = preferences.of(context).chosen()
     made: list[dict[int | None, _Made]] = [{} for _ in requests]
-    numbers = tiles if options.udim == "each" else [first]
-    for i, number in enumerate(numbers):
-        if made[0] and _gone(ones):
-            break
-        sources = [one.source() for one in ones]
-        read = likes if number == first else [pixels.read(one.image, one.role, number) for one in sources]
-        if stock is not None:
-            beside = replace(stock.beside(sources, read, number), mask=_mask(options, sources, read, number))
-        maps = {one.key: picture.map for one, picture in zip(ones, read, strict=True)}
-        del sources, read
-        for n, asked in enumerate(requests):
-            steps = _ready(jobs.run(python, asked, maps, beside, options.preview and wait is aside), ones, notes)
-            share = i * len(requests) + n, len(numbers) * len(requests)
-            made[n][number] = yield from running.mapped(wait(steps), _updates(*share, number))
-    there = [number for number in tiles if number in made[0]]
-    if (gone := _gone(ones)) and there != tiles:
-        words = f'"{gone}" was deleted meanwhile: of its tiles the result has {", ".join(map(str, there))}'
+    over: dict[int | None, dict[str, Ready]] = {}
+    trouble = ""
+    try:
+        for i, number in enumerate(numbers):
+            sources = [one.source() for one in ones]
+            read = likes if i == 0 else [pixels.read(one.image, one.role, number) for one in sources]
+            if stock is not None:
+                beside = replace(stock.beside(sources, read, number), mask=_mask(options, sources, read, number))
+            maps = {one.key: picture.map for one, picture in zip(ones, read, strict=True)}
+            if beside.other:
+                maps, other = partners.alike(maps, beside.other)
+                beside = replace(beside, other=other)
+            size = read[leading].map.size  # tiles may be of several
+            requests = _requests(kind.task, options, size)
+            scale = [wanted / own for wanted, own in zip(_asked(requests[0], size), size, strict=True)]
+            del sources, read
+            for n, asked in enumerate(requests):
+                steps = _ready(jobs.run(python, asked, maps, beside, options.preview and wait is aside), ones, notes)
+                share = i * len(requests) + n, len(numbers) * len(requests)
+                made[n][number] = yield from running.mapped(wait(steps), _updates(*share, number, scale))
+        for number in [number for number in tiles if number not in made[0]]:
+            values = {one.key: pixels.read(one.source().image, one.role, number).map.image for one in ones}
+            over[number] = yield from wait(_encoded(values, ones))
+    except InputError as error:
+        if not made[-1]:
+            raise
+        trouble = str(error)  # what was done meanwhile is no reason to lose what was made
+    if trouble:
+        tiles = [number for number in tiles if number in made[-1]]
+        words = f"{trouble}. Of its tiles the result has {', '.join(map(str, tiles))}"
         for one in (one for variant in made for one in variant.values()):
             one.report["warnings"] = [*one.report["warnings"], words]
-    return _placed(ones, there if gone else tiles, made, kind, options, owner)
+    return _placed(ones, tiles, made, over, kind, options, owner)
 
 
-def _gone(ones: list[_One]) -> str:
-    """The name of an image that was deleted while it was worked on; empty if all are there."""
-    return next((one.key for one in ones if one.trace.found() is None), "")
+def _requests(task: str, options: Any, size: tuple[int, int]) -> list[Request]:
+    """Of each variant, for a leading image of a size (height, width)."""
+    request = properties.request(task, options, size)
+    return [replace(request, seed=(request.seed + n) % (MAX_SEED + 1)) for n in range(options.variations)]
+
+
+def _asked(request: Request, size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of a request's result, of an image of a size."""
+    asked = getattr(request, "size", None)
+    return (asked.height, asked.width) if asked is not None else size
+
+
+def _encoded(images: dict[str, np.ndarray], ones: list[_One]) -> Generator[None, None, dict[str, Ready]]:
+    """The values of images by their keys, as Blender takes them."""
+    values = {}
+    for one in ones:
+        values[one.key] = Ready.of(images.pop(one.key), one.like.ending)
+        yield None
+    return values
 
 
 def _ready(
@@ -131,33 +158,38 @@ def _ready(
 ) -> Generator[jobs.Step | None, None, _Made]:
     """The job, and after it what takes time and needs no Blender. notes: what else there is to be told."""
     outcome = yield from work
-    values = {}
-    for one in ones:
-        values[one.key] = Ready.of(outcome.images.pop(one.key), one.like.ending)
-        yield None
+    values = yield from _encoded(outcome.images, ones)
     return _Made(values, {**outcome.report, "warnings": [*outcome.report.get("warnings", ()), *notes]})
 
 
-def _updates(done: int, total: int, number: int | None) -> Callable[[jobs.Step], Update]:
-    """What makes Updates of the worker's steps on one of several requests; number: of the UDIM tile that it is of."""
+def _updates(done: int, total: int, number: int | None, scale: Sequence[float]) -> Callable[[jobs.Step], Update]:
+    """What makes Updates of the worker's steps on one of several requests.
+
+    number: of the UDIM tile that it is of; scale: of its sides, down and across, over the source's.
+    """
     which = f"result {done + 1} of {total}, " if total > 1 else ""
     down, across = (0, 0) if number is None else (-((number - 1001) // 10), (number - 1001) % 10)
 
     def update(step: jobs.Step) -> Update:
         words = f"{which}level {step.levels - step.level} of {step.levels}"
-        top, left, bottom, right = step.place
-        place = top + down, left + across, bottom + down, right + across
+        (top, left, bottom, right), (high, wide) = step.place, scale
+        place = top * high + down, left * wide + across, bottom * high + down, right * wide + across
         return Update((done + step.fraction) / total, words, step.preview, place)
 
     return update
 
 
-def _tiles(images: list[bpy.types.Image]) -> list[int] | list[None]:
-    """The numbers of the UDIM tiles that images have, all the same ones; of single images None stands for the only."""
+def _tiles(images: list[bpy.types.Image]) -> Sequence[int | None]:
+    """The numbers of the UDIM tiles that images have, all the same ones; of single images None stands for the only.
+
+    Raises InputError where they have not the same ones, or one of these cannot be read.
+    """
     tiles = pixels.numbers(images[0])
     for image in images:
         if pixels.numbers(image) != tiles:
             raise InputError(f'"{images[0].name}" and "{image.name}" have not the same UDIM tiles: leave one out')
+        for number in tiles:
+            pixels.check(image, number)
     return tiles or [None]
 
 
@@ -172,18 +204,23 @@ def _placed(
     ones: list[_One],
     tiles: Sequence[int | None],
     made: list[dict[int | None, _Made]],
+    over: dict[int | None, dict[str, Ready]],
     kind: Kind,
     options: Any,
     owner: int | None,
 ) -> list[bpy.types.Image]:
-    """New images, in nodes as far as those of the sources are there; nothing is left of any of them if it fails."""
+    """New images, in nodes as far as those of the sources are there; nothing is left of any of them if it fails.
+
+    over: the values of those tiles that are taken over as they are.
+    """
     images: list[list[bpy.types.Image]] = []
     files: list[tuple[Beside, Path]] = []
     placed: nodes.Places = ()
     try:
-        for variant in _variants(ones, tiles, made):
+        for variant in made:
             images.append([])
-            for one, values in zip(ones, variant, strict=True):
+            for one in ones:
+                values = {n: (variant[n].values if n in variant else over[n])[one.key] for n in tiles}
                 path = None
                 if one.beside is not None:
                     path = one.beside.free()
@@ -194,7 +231,7 @@ def _placed(
         if options.again != "replace" or not nodes.replace(pairs, kind.suffix):
             placed = nodes.place(pairs, kind.suffix, kind.label if options.whole else None)
         if options.use:
-            nodes.use(nodes.reached(owner), made=True)
+            nodes.use(nodes.reached(owner), made=True, of=sum((places for places, _ in pairs), ()))
     except BaseException:
         for tree, node in reversed(placed):
             tree.nodes.remove(node)
@@ -205,24 +242,8 @@ def _placed(
         raise
     for image in images[0]:
         image.use_fake_user |= not image.users  # nothing else keeps it
-    _show(ones, images[0])
+    shown.show([(one.trace.found(), image) for one, image in zip(ones, images[0], strict=True)])
     return images[0]
-
-
-def _variants(
-    ones: list[_One], tiles: Sequence[int | None], made: list[dict[int | None, _Made]]
-) -> Generator[list[dict[int | None, Ready]], None, None]:
-    """Of each variant the values of every image, by tile: those that were made, and those that are taken over."""
-    over = {
-        number: [Ready.of(pixels.read(one.source().image, one.role, number).map.image, one.like.ending) for one in ones]
-        for number in tiles
-        if number not in made[0]
-    }
-    for variant in made:
-        yield [
-            {number: variant[number].values[one.key] if number in variant else over[number][n] for number in tiles}
-            for n, one in enumerate(ones)
-        ]
 
 
 def _mark(
@@ -238,21 +259,11 @@ def _mark(
             "warnings": sorted({words for report in reports for words in report.get("warnings", ())}),
         }
         for n, (one, image) in enumerate(zip(ones, of_variant, strict=True)):
-            image[REPORT] = json.dumps({"source": one.key, **report})
+            image[nodes.REPORT] = json.dumps({"source": one.key, **report})
             if len(made) > 1:
                 variants.mark(image, press, n, number)
             if asset:
                 image.asset_mark()
-
-
-def _show(ones: list[_One], images: list[bpy.types.Image]) -> None:
-    """In the Image Editor that the button was pressed in, if it shows the source still."""
-    space = bpy.context.space_data
-    if space is not None and space.type == "IMAGE_EDITOR" and space.image is not None:
-        for one, image in zip(ones, images, strict=True):
-            if space.image == one.trace.found():
-                space.image = image
-                return
 
 
 def lead(sources: list[Source]) -> Source:

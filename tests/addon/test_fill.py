@@ -152,6 +152,31 @@ def test_material_is_taken_from_another_image(scene: Scene, masked: bool) -> Non
     np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
 
 
+def test_an_image_that_is_grey_by_chance_is_filled_with_colour(scene: Scene) -> None:
+    grey = picture(40, 48, 1)
+    scene.node.image = bpy.data.images.load(str(png(scene.folder / "grey.png", grey)))
+    other, stock = moss(scene)
+    bpy.ops.otsynth.fill(mask=white(scene), stock=stock, **OPTIONS)
+    wanted = core().fill(grey.repeat(3, 2), mask(), other=other, **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
+def test_fill_in_the_image_editor_is_of_what_the_mask_was_painted_on(scene: Scene) -> None:
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = scene.node.image
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        assert bpy.ops.otsynth.mask() == {"FINISHED"}
+        name = bpy.context.scene.otsynth.mask
+        assert space.image.name == name
+        paint(space.image, HOLE)
+        assert bpy.ops.otsynth.fill(mask=name, **OPTIONS) == {"FINISHED"}
+        assert space.image.name == "wall_filled"
+    assert json.loads(space.image["otsynth"])["filled"] == 160
+
+
 @pytest.mark.parametrize("painted", [False, True])
 def test_material_is_taken_from_where_the_source_mask_says(scene: Scene, painted: bool) -> None:
     source, name = left(scene, (40, 48))
@@ -182,6 +207,8 @@ def test_a_whole_material_is_filled_from_another(scene: Scene) -> None:
     ("options", "words"),
     [
         ({"stock": "nothing"}, 'There is no image "nothing": choose another'),
+        ({"whole": True, "stock": "tall.png"}, 'stock is "tall.png": a whole material is filled from another material'),
+        ({"stock_material": "Empty"}, 'stock_material is "Empty": an image is filled from another image; give stock'),
         ({"whole": True, "stock_material": "nothing"}, 'There is no material "nothing": choose another'),
         ({"whole": True, "stock_material": "Empty"}, 'No image feeds the output of material "Empty"'),
         ({"source_mask": "nothing"}, 'There is no image "nothing": choose another source mask, or none'),

@@ -193,7 +193,49 @@ def test_the_material_uses_results_or_sources(material: Scene) -> None:
     assert feeding(material) == results
     bpy.ops.otsynth.use(result=False)
     bpy.ops.otsynth.tile(device="numpy", use=True, seed=1)  # of the active node alone, beside the older one
-    assert feeding(material) == set(results) - {"wall_tile"} | {"wall_tile.001"}
+    assert feeding(material) == set(WANTED) - {"wall.png"} | {"wall_tile.001"}
+
+
+def duplicate(tree: bpy.types.NodeTree, node: bpy.types.Node, image: bpy.types.Image) -> bpy.types.Node:
+    """As Shift+D makes it, and another image opened in it."""
+    twin = tree.nodes.new(node.bl_idname)
+    for name, value in node.items():
+        twin[name] = value
+    twin.image = image
+    return twin
+
+
+@pytest.mark.parametrize("again", ["add", "replace"])
+def test_a_duplicate_of_a_source_has_results_of_its_own(material: Scene, again: str) -> None:
+    bpy.ops.otsynth.tile(device="numpy")
+    tree = material.tree
+    rough = bpy.data.images.load(str(png(material.folder / "rough.png", picture(40, 48, 1))))
+    twin = duplicate(tree, material.node, rough)
+    tree.links.new(twin.outputs[0], shader(material).inputs["Specular IOR Level"])
+    tree.nodes.active = twin
+    bpy.ops.otsynth.tile(device="numpy", use=True, again=again)
+    wanted = set(WANTED) | {"rough_tile"}
+    assert feeding(material) == wanted  # the colour's result was not asked for
+    shown = {node.image.name for node in tree.nodes if node.type == "TEX_IMAGE"}
+    assert shown >= {"wall_tile", "rough.png", "rough_tile"}
+    bpy.ops.otsynth.use(result=False)
+    assert feeding(material) == set(WANTED) | {"rough.png"}
+
+
+def test_a_result_s_node_with_another_image_is_a_source(material: Scene) -> None:
+    bpy.ops.otsynth.tile(device="numpy")
+    tree = material.tree
+    result = next(node for node in tree.nodes if node.type == "TEX_IMAGE" and node.image.name == "wall_tile")
+    mine = bpy.data.images.load(str(png(material.folder / "mine.png", picture(40, 48, 1))))
+    twin = duplicate(tree, result, mine)
+    tree.links.new(twin.outputs[0], shader(material).inputs["Specular IOR Level"])
+    assert roles() == {**WANTED, "mine.png": "specular"}
+    bpy.ops.otsynth.use(result=False)
+    assert "mine.png" in feeding(material)
+    result.image = mine  # the user's own, in the place of the result
+    tree.nodes.remove(twin)
+    bpy.ops.otsynth.tile(device="numpy", again="replace", seed=1)
+    assert result.image == mine
 
 
 def test_a_second_run_begins_with_the_sources_again(material: Scene) -> None:

@@ -76,6 +76,19 @@ def test_mix_is_the_cores_result(scene: Scene, by: str) -> None:
     assert (report["task"], report["t"], report["size"]) == ("mix", 0.3, [48, 40])
 
 
+@pytest.mark.parametrize("opaque", [False, True])
+def test_what_is_grey_or_opaque_by_chance_is_mixed_with_what_is_not(scene: Scene, opaque: bool) -> None:
+    other, like = picture(36, 44, 1), picture(40, 48, 3)
+    if opaque:
+        other = picture(36, 44, 4)
+        like = np.concatenate([like, np.full_like(like[..., :1], 255)], 2)
+    name = bpy.data.images.load(str(png(scene.folder / "plain.png", other))).name
+    assert bpy.ops.otsynth.mix(other=name, **OPTIONS) == {"FINISHED"}
+    (node,) = results(scene)
+    wanted = core().mix(like, other if opaque else other.repeat(3, 2), t=0.5, **OPTIONS).image
+    np.testing.assert_array_equal(values(node.image)[..., : wanted.shape[2]], wanted)
+
+
 def test_a_map_tells_how_much_and_a_size_how_large(scene: Scene) -> None:
     share = np.zeros((32, 64, 1), np.uint8)
     share[:, 32:] = 255
@@ -121,7 +134,8 @@ def test_whole_materials_are_mixed_by_their_roles(scene: Scene, by: str) -> None
         ({"other": "moss.png", "t": 1.5}, "t is 1.5: it must be a number from 0.0 to 1.0"),
         ({"other": "moss.png", "t_map": "nothing"}, 'There is no image "nothing": choose another share map'),
         ({"other": "moss.png", "t_map": "tall.png"}, "they must have one proportion"),
-        ({"other": "grey.png"}, "has 3 colour channels, what it is mixed with 1"),
+        ({"other": "moss.png", "material": "Empty"}, 'material is "Empty": an image is mixed with another image'),
+        ({"whole": True, "other": "moss.png"}, 'other is "moss.png": a whole material is mixed with another material'),
         ({"other": "moss.png", "width": 4, "height": 40}, "size is 4x40"),
     ],
 )

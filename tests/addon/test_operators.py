@@ -117,12 +117,12 @@ def test_a_source_beside_the_blend_file_stays_relative(scene: Scene) -> None:
 
 def test_the_buttons_hand_on_every_option(extension: ModuleType) -> None:
     properties = importlib.import_module(f"{MODULE}.properties")
-    common = {"width", "height", "factor", "seed", "quality", "device", "whole", "use", "again", "udim", "store"}
-    common |= {"variations", "preview", "asset"}
-    assert set(properties.names(properties.ForTile)) == common | {"tile_size", "method", "band"}
+    common = {"seed", "quality", "device", "whole", "use", "again", "udim", "store", "variations", "preview", "asset"}
+    sized = common | {"width", "height", "factor"}
+    assert set(properties.names(properties.ForTile)) == sized | {"tile_size", "method", "band"}
     masks = {"mask_from", "mask", "invert", "margin", "stock", "stock_material", "source_mask"}
     assert set(properties.names(properties.ForFill)) == common | masks | {"fill_wrap"}
-    assert set(properties.names(properties.ForSynthesize)) == common | {"wrap", "size"}
+    assert set(properties.names(properties.ForSynthesize)) == sized | {"wrap", "size"}
     assert common <= set(bpy.context.scene.otsynth.bl_rna.properties.keys())
 
 
@@ -228,6 +228,18 @@ def test_missing_and_broken_files(scene: Scene) -> None:
     (scene.folder / "broken.png").write_text("no picture")
     scene.node.image = bpy.data.images.load(str(scene.folder / "broken.png"))
     assert "broken or not an image" in refusal(scene)
+
+
+def test_a_deep_file_that_is_gone_since_it_was_opened(scene: Scene) -> None:
+    path = png(scene.folder / "deep.png", picture(40, 48, 3).astype(np.uint16) * 200)
+    image = bpy.data.images.load(str(path))
+    assert tuple(image.size) == (48, 40)
+    np.array(image.pixels[:4])
+    scene.node.image = image
+    path.unlink()
+    words = refusal(scene)
+    assert "there is no file" in words
+    assert "deep.png" in words
 
 
 def test_too_small(scene: Scene) -> None:

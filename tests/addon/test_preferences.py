@@ -71,6 +71,8 @@ def test_what_computes_is_shown(preferences: Any) -> None:
     said = drawn(preferences)
     assert [words for words in said if words.startswith("Python 3.")]
     assert [words for words in said if words.startswith(("numpy on", "numba on", "torch on"))]
+    preferences.python = "/nowhere/python"
+    assert not [words for words in drawn(preferences) if words.startswith("Python 3.")]  # it was of another one
 
 
 def test_a_python_that_does_not_work_is_told_of(preferences: Any) -> None:
@@ -147,10 +149,13 @@ def test_there_is_nothing_to_remove_or_copy(preferences: Any) -> None:
 def test_the_runtime_computes_once_it_is_there(scene: Scene, preferences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     managed = module("managed")
     versions = {"numba": "1.2", "numpy": "3.4", "llvmlite": "5"}
-    state = managed.State("ready", "Installed: Processor", python=Path("/nowhere/runtime/python"), versions=versions)
+    kind = module("kinds").KINDS[0]
+    state = managed.State(
+        "ready", "Installed: Processor", kind, python=Path("/nowhere/runtime/python"), versions=versions
+    )
     monkeypatch.setattr(managed, "state", lambda place: state if place == preferences.place else None)
     assert preferences.chosen().command == ("/nowhere/runtime/python", "-I")
-    assert {"Computes: Installed: Processor", "numpy 3.4, numba 1.2"} <= set(drawn(preferences))
+    assert {"Computes: the runtime below, Processor", "numpy 3.4, numba 1.2"} <= set(drawn(preferences))
     with pytest.raises(RuntimeError, match='Python "/nowhere/runtime/python" cannot be started'):
         bpy.ops.otsynth.tile(device="numpy")
 

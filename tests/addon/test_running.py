@@ -173,7 +173,7 @@ def test_the_preview_can_be_turned_off(scene: Scene) -> None:
 
 def test_what_is_running_is_put_in_words() -> None:
     running = module("running")
-    job = running.Running("Fill", iter(()), 0, (8, 8), None, 0.0)
+    job = running.Running("Fill", iter(()), 0, None, 0.0)
     assert str(job) == "Starting, 0%"
     job.start = running.time.monotonic() - 10
     job.take(running.Update(0.25, "level 2 of 5"))
@@ -184,7 +184,7 @@ def test_what_is_running_is_put_in_words() -> None:
 
 def test_a_second_job_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     running = module("running")
-    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), None, 0.0))
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, None, 0.0))
     for verb in (bpy.ops.otsynth.tile, bpy.ops.otsynth.synthesize, bpy.ops.otsynth.fill):
         assert not verb.poll()
         with pytest.raises(RuntimeError, match="Fill is running: wait for it, or cancel it"):
@@ -195,7 +195,7 @@ def test_cancel_is_for_a_job_that_runs(scene: Scene, monkeypatch: pytest.MonkeyP
     running = module("running")
     with pytest.raises(RuntimeError, match="No job is running"):
         bpy.ops.otsynth.cancel()
-    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, (8, 8), None, 0.0))
+    monkeypatch.setattr(running, "current", running.Running("Fill", iter(()), 0, None, 0.0))
     assert bpy.ops.otsynth.cancel() == {"FINISHED"}
     assert running.current.cancelled
 
@@ -560,7 +560,7 @@ class Pretender:
         operator.told = told
         window = bpy.context.window_manager
         timer = window.event_timer_add(10, window=bpy.context.window)
-        running.current = running.Running("Pretend", work, 0, (8, 8), timer, 0.0)
+        running.current = running.Running("Pretend", work, 0, timer, 0.0)
         return operator
 
 

@@ -81,7 +81,7 @@ def test_a_set_that_is_deleted_meanwhile_has_the_tiles_that_were_made(
     assert pixels.numbers(image) == there
     for number in there:
         np.testing.assert_array_equal(pixels.read(image, "color", number).map.image, wanted(number))
-    words = f'"skin.1001.png" was deleted meanwhile: of its tiles the result has {", ".join(map(str, there))}'
+    words = f'"skin.1001.png" was deleted meanwhile. Of its tiles the result has {", ".join(map(str, there))}'
     assert words in json.loads(image["otsynth"])["warnings"]
 
 
@@ -112,6 +112,36 @@ def refusal(scene: Scene, **options: object) -> str:
 def test_a_tile_without_a_file(pixels: ModuleType, scene: Scene) -> None:
     (scene.folder / "skin.1002.png").unlink()
     assert "has no tile 1002" in refusal(scene)
+
+
+def test_a_tile_without_a_file_is_told_of_before_anything_is_made(pixels: ModuleType, scene: Scene) -> None:
+    (scene.folder / "skin.1011.png").unlink()
+    with pytest.raises(ValueError, match="has no tile 1011"):
+        started()
+
+
+def test_a_tile_that_is_painted_meanwhile_costs_nothing_that_was_made(pixels: ModuleType, scene: Scene) -> None:
+    work = started(udim="each")
+    while (update := next(work)) is None or update.fraction < 0.4:  # in the second of three
+        pass
+    source = scene.node.image
+    source.pixels.foreach_set(np.zeros(len(source.pixels), np.float32))
+    source.update()
+    (image,) = finished(work)
+    assert pixels.numbers(image) == [1001, 1002]
+    np.testing.assert_array_equal(pixels.read(image, "color", 1001).map.image, wanted(1001))
+    (words,) = json.loads(image["otsynth"])["warnings"]
+    assert words.endswith("save or pack it first. Of its tiles the result has 1001, 1002")
+
+
+def test_a_factor_is_of_each_tile_s_own_sides(pixels: ModuleType, scene: Scene) -> None:
+    png(scene.folder / "skin.1002.png", picture(24, 32, 3))
+    scene.node.image.tiles.active_index = 1
+    bpy.ops.otsynth.synthesize(device="numpy", quality="draft", factor=1.5)
+    assert pixels.read(bpy.data.images["skin_synthesized"], "color", 1002).map.size == (36, 48)
+    bpy.ops.otsynth.synthesize(device="numpy", quality="draft", factor=1.5, udim="each")
+    sizes = [pixels.read(bpy.data.images["skin_synthesized.001"], "color", number).map.size for number in NUMBERS]
+    assert sizes == [(60, 72), (36, 48), (60, 72)]
 
 
 def test_a_painted_tile_is_saved_first(pixels: ModuleType, scene: Scene) -> None:
@@ -153,12 +183,40 @@ def test_a_painted_mask_is_of_its_tile(pixels: ModuleType, scene: Scene) -> None
     options = {"mask": name, "device": "numpy", "quality": "draft"}
     with pytest.raises(RuntimeError, match="is of tile 1002, not 1001"):
         bpy.ops.otsynth.fill(udim="each", **options)
+    source.tiles.active_index = 0
+    with pytest.raises(RuntimeError, match="is of tile 1002, not 1001"):
+        bpy.ops.otsynth.fill(**options)
+    source.tiles.active_index = 1
     assert bpy.ops.otsynth.fill(udim="active", **options) == {"FINISHED"}
     image = bpy.data.images["skin_filled"]
     for number in NUMBERS:
         same = (pixels.read(image, "color", number).map.image == tile(number)).all(2)
         assert same[:10].all()
         assert same.all() == (number != 1002)
+
+
+def test_a_source_mask_is_of_the_stock_s_active_tile(pixels: ModuleType, scene: Scene) -> None:
+    stock = scene.node.image
+    stock.tiles.active_index = 1
+    bpy.ops.otsynth.mask()
+    name = bpy.context.scene.otsynth.mask
+    values = np.array(bpy.data.images[name].pixels[:], np.float32).reshape(40, 48, 4)
+    values[:, :24] = (1, 0, 1, 1)
+    bpy.data.images[name].pixels.foreach_set(values.ravel())
+    scene.node.image = bpy.data.images["wall.png"]
+    hole = np.zeros((40, 48, 1), np.uint8)
+    hole[10:20, 14:30] = 255
+    mask = bpy.data.images.load(str(png(scene.folder / "hole.png", hole))).name
+    bpy.ops.otsynth.fill(mask=mask, stock=stock.name, source_mask=name, device="numpy", quality="draft")
+    report = json.loads(bpy.data.images["wall_filled"]["otsynth"])
+    assert report["filled"] == 160
+    shown = importlib.import_module(f"{MODULE}.otsynth_core")
+    where = np.zeros((40, 48), np.uint8)
+    where[:, :24] = 255
+    made = shown.fill(
+        picture(40, 48, 3), hole, other=tile(1002), source_mask=where, device="numpy", quality="draft"
+    ).image
+    np.testing.assert_array_equal(pixels.read(bpy.data.images["wall_filled"], "color").map.image, made)
 
 
 def test_a_mask_with_tiles_is_read_tile_by_tile(pixels: ModuleType, scene: Scene) -> None:

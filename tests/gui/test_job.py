@@ -229,6 +229,57 @@ def test_adjust_last_operation_makes_it_anew(window: Window, wall: Path, how: st
     assert window.run(f"import json\nanswer = json.loads(bpy.data.images[{name!r}]['otsynth'])['seed']") == 4
 
 
+def test_a_job_of_another_window_goes_on(window: Window, wall: Path) -> None:
+    shader_editor(window, wall)
+    windows = "bpy.context.window_manager.windows"
+    window.run("bpy.ops.wm.window_new_main()")
+    window.wait(f"len({windows}) == 2")
+    window.run(
+        f"other = {windows}[1]\n"
+        "with bpy.context.temp_override(window=other, area=other.screen.areas[0]):\n"
+        "    bpy.ops.otsynth.tile('INVOKE_DEFAULT', True, quality='draft')"
+    )
+    try:
+        window.wait(f"{RUNNING} is None and {RESULTS}", 60)
+    finally:
+        window.run(f"with bpy.context.temp_override(window={windows}[1]):\n    bpy.ops.wm.window_close()")
+        window.wait(f"len({windows}) == 1")
+
+
+def test_a_window_that_is_closed_ends_its_job(window: Window, wall: Path) -> None:
+    shader_editor(window, wall)
+    set_options(window, **LONG)
+    windows = "bpy.context.window_manager.windows"
+    window.run("bpy.ops.wm.window_new_main()")
+    window.wait(f"len({windows}) == 2")
+    window.run(
+        f"other = {windows}[1]\n"
+        "with bpy.context.temp_override(window=other, area=other.screen.areas[0]):\n"
+        "    bpy.ops.otsynth.synthesize('INVOKE_DEFAULT', True, width=2048, height=2048)"
+    )
+    window.wait(f"{RUNNING} is not None and {RUNNING}.fraction > 0.02")
+    window.run(f"with bpy.context.temp_override(window={windows}[1]):\n    bpy.ops.wm.window_close()")
+    window.wait(f"{RUNNING} is None and len({windows}) == 1", 10)
+    assert nothing_left(window)
+    assert results(window) == []
+
+
+def test_the_image_editor_shows_the_source_again_once_the_result_is_undone(window: Window, wall: Path) -> None:
+    name = both_editors(window, wall)
+    shown = "answer = area.spaces.active.image.name"
+    window.run("bpy.ops.ed.undo_push(message='before')", IMAGES)
+    for wanted in ("wall_tile", "wall_tile_tile"):  # the second of the first
+        window.run("bpy.ops.otsynth.tile('EXEC_DEFAULT', True, quality='draft')", IMAGES)
+        assert window.run(shown, IMAGES) == wanted
+    for wanted in ("wall_tile", name):
+        window.run("bpy.ops.ed.undo()", IMAGES)
+        assert window.run(shown, IMAGES) == wanted
+    window.run("bpy.ops.otsynth.tile('EXEC_DEFAULT', True, quality='draft')", IMAGES)
+    window.run("bpy.context.window_manager.operators[-1].seed = 4\nbpy.ops.ed.undo_redo()", IMAGES)
+    assert window.run(shown, IMAGES) == "wall_tile"
+    assert window.run("import json\nanswer = json.loads(area.spaces.active.image['otsynth'])['seed']", IMAGES) == 4
+
+
 def test_search_finds_the_operators(window: Window, wall: Path, out: Path) -> None:
     shader_editor(window, wall)
     window.move(500, 300)
