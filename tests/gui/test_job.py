@@ -229,37 +229,38 @@ def test_adjust_last_operation_makes_it_anew(window: Window, wall: Path, how: st
     assert window.run(f"import json\nanswer = json.loads(bpy.data.images[{name!r}]['otsynth'])['seed']") == 4
 
 
+WINDOWS = "bpy.context.window_manager.windows"
+
+
+def started_in_another_window(window: Window, call: str) -> None:
+    window.run("bpy.ops.wm.window_new_main()")
+    window.wait(f"len({WINDOWS}) == 2")
+    window.run(
+        f"other = {WINDOWS}[1]\nwith bpy.context.temp_override(window=other, area=other.screen.areas[0]):\n    {call}"
+    )
+
+
+def close_the_other_window(window: Window) -> None:
+    window.run(f"with bpy.context.temp_override(window={WINDOWS}[1]):\n    bpy.ops.wm.window_close()")
+    window.wait(f"len({WINDOWS}) == 1", 10)
+
+
 def test_a_job_of_another_window_goes_on(window: Window, wall: Path) -> None:
     shader_editor(window, wall)
-    windows = "bpy.context.window_manager.windows"
-    window.run("bpy.ops.wm.window_new_main()")
-    window.wait(f"len({windows}) == 2")
-    window.run(
-        f"other = {windows}[1]\n"
-        "with bpy.context.temp_override(window=other, area=other.screen.areas[0]):\n"
-        "    bpy.ops.otsynth.tile('INVOKE_DEFAULT', True, quality='draft')"
-    )
+    started_in_another_window(window, "bpy.ops.otsynth.tile('INVOKE_DEFAULT', True, quality='draft')")
     try:
         window.wait(f"{RUNNING} is None and {RESULTS}", 60)
     finally:
-        window.run(f"with bpy.context.temp_override(window={windows}[1]):\n    bpy.ops.wm.window_close()")
-        window.wait(f"len({windows}) == 1")
+        close_the_other_window(window)
 
 
 def test_a_window_that_is_closed_ends_its_job(window: Window, wall: Path) -> None:
     shader_editor(window, wall)
     set_options(window, **LONG)
-    windows = "bpy.context.window_manager.windows"
-    window.run("bpy.ops.wm.window_new_main()")
-    window.wait(f"len({windows}) == 2")
-    window.run(
-        f"other = {windows}[1]\n"
-        "with bpy.context.temp_override(window=other, area=other.screen.areas[0]):\n"
-        "    bpy.ops.otsynth.synthesize('INVOKE_DEFAULT', True, width=2048, height=2048)"
-    )
+    started_in_another_window(window, "bpy.ops.otsynth.synthesize('INVOKE_DEFAULT', True, width=2048, height=2048)")
     window.wait(f"{RUNNING} is not None and {RUNNING}.fraction > 0.02")
-    window.run(f"with bpy.context.temp_override(window={windows}[1]):\n    bpy.ops.wm.window_close()")
-    window.wait(f"{RUNNING} is None and len({windows}) == 1", 10)
+    close_the_other_window(window)
+    window.wait(f"{RUNNING} is None", 10)
     assert nothing_left(window)
     assert results(window) == []
 
