@@ -6,7 +6,7 @@
 Masks: a disc of 64 px, a scratch and blobs over a quarter of a crop of 256 px; a part as wide and as high as a third of
 the whole texture; a hole of 256 px in 1024 px, to which a smaller texture is synthesized, without repeats. The others
 are G'MIC's inpaint_matchpatch (on the path), pypatchmatch with patches of 3 px and OpenCV's SHIFTMAP, those that are
-there.
+there. untouched is the picture as it was before anything was covered: what is under a mask is seldom as the rest is.
 
 rim: the mean jump between pixels of which the mask covers one, over the 95th percentile of the same along the same rim
 laid elsewhere in the untouched picture. ratio: distance of the patches that touch the mask to those that do not, over
@@ -102,8 +102,9 @@ def shiftmap(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def fillers(options: argparse.Namespace) -> dict[str, Filler]:
-    """Those that are there, ours first."""
-    found: dict[str, Filler] = {"otsynth": ours(quality=options.quality, seed=options.seed)}
+    """Those that are there, the untouched picture and ours first."""
+    found: dict[str, Filler] = {"untouched": lambda image, mask: image}
+    found["otsynth"] = ours(quality=options.quality, seed=options.seed)
     if shutil.which("gmic"):
         found["gmic"] = gmic
     if importlib.util.find_spec("patchmatch"):
@@ -184,11 +185,6 @@ def picture(path: Path, kind: str) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def sheet(folder: Path, name: str, mask: np.ndarray, pictures: list[np.ndarray]) -> None:
-    covered = np.where(mask[..., None], np.uint8([255, 0, 255]), pictures[0])
-    files.write(folder / f"{name}.png", files.Picture(np.concatenate([covered, *pictures], 1)))
-
-
 def large() -> None:
     """How the time for the same hole grows with the image."""
     rng = np.random.default_rng(0)
@@ -232,7 +228,8 @@ def main() -> None:
         for name, path in names.items():
             image = picture(path, kind)
             mask = mask_of(kind, *image.shape[:2])
-            pictures, floor = [image], distances(image.astype(np.float32) / 255, mask)[0]
+            pictures = [np.where(mask[..., None], np.uint8([255, 0, 255]), image)]
+            floor = distances(image.astype(np.float32) / 255, mask)[0]
             for tool, filler in who.items():
                 start = time.perf_counter()
                 made = filler(image, mask)
@@ -246,7 +243,8 @@ def main() -> None:
                 pictures.append(made)
                 print(f"| {name} | {tool} |{_cells(found)}", flush=True)
             if options.sheets:
-                sheet(options.sheets, f"{name}_{kind}", mask, pictures)
+                options.sheets.mkdir(parents=True, exist_ok=True)
+                files.write(options.sheets / f"{name}_{kind}.png", files.Picture(np.concatenate(pictures, 1)))
         for tool, all in rows.items():
             middle = {key: float(np.median([row[key] for row in all])) for key in all[0]}
             blur = float(np.median([abs(np.log(row["sharp"])) for row in all]))
