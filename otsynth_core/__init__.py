@@ -21,9 +21,9 @@ import numpy as np
 
 from . import tasks
 from .maps import Given, Map, MapSet
+from .progress import Step
 from .spec import Fill, Gradient, InputError, Mix, Size, Synthesize, Tile
 from .tasks import Field, Result
-from .transport import Step
 
 __all__ = [
     "Field",

@@ -21,10 +21,10 @@ import numpy as np
 
 from . import curve, files, metrics, tasks
 from .maps import Map, MapSet
+from .progress import Step
 from .roles import ROLES, guessed
 from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Request, Size, Tile, to_json
 from .tasks import Blend, Field, Region, Result, render, retreat
-from .transport import Step
 
 BAR = 30
 NUMBERS = {

@@ -24,9 +24,9 @@ from .kernels import Wrap
 from .kernels.torch import choose
 from .losses import Loss, loss
 from .maps import resized
+from .progress import Step
 from .sources import Pixels, Source, noise
 from .spec import Gradient, InputError
-from .transport import Step
 
 ADAM = 0.01
 """Adam's rate, for values from 0 to 1: the paper's."""

@@ -13,57 +13,43 @@ has of a pixel: the fixed point of the Wasserstein barycenter of their patch dis
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from . import carrying, graft, joints, lines, patches, period, pyramid, search, semidual
+from . import assembly, carrying, graft, levels, lines, patches, period, search, semidual
+from .assembly import Solution
 from .barycenter import Sight
 from .holes import View
-from .kernels import Array, Kernels, Wrap, bands
+from .kernels import Array, Kernels, Wrap
 from .known import Known, Nothing
-from .maps import MapSet, resized
+from .levels import Effort, Level
+from .maps import resized
 from .patches import Basis, Descriptor
 from .period import Periods
-from .spec import InputError
+from .progress import Step, portions
 
-SIDE = 5
-"""Side of a patch, in pixels of its level."""
 HALF = 2, 1
 """Pixels of a level for so many of the next coarser one."""
 COMPONENTS = 16
 LINED = 24
 """And of patches that have planes of lines beside their colours."""
-EXACT = semidual.PAIRS
-"""Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
-VAST = 2**30
-"""And of those that are compared so at all: some seconds on two cores."""
 TRIED = 2
 """Finest level at which answers are tried at random, of a field that was carried up; in a hole, at every level."""
-SEARCHED = 330
-"""Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
 BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise.
 
 Of an exemplar that holds no larger one, half: pieces come from several places.
 """
-ROOM = 2
-"""Least area of a result, in the exemplar's, for which it goes around: a smaller one would mostly be the exemplar."""
-CALM = 2
-"""Most ascents at the coarsest level of an exemplar that goes around: one piece fits itself there best, and in more
-rounds it grows over all of the result, which then repeats."""
 EDGES = 0.5
 """Power of how rare a pixel of the exemplar is in its patches, with which it votes: in full, what the exemplar's edges
 cut through would be shown as often as what is whole."""
 GRACE = 1.0
 """What a neighbour's answer may cost more than the best, in mean costs."""
-ELECTED = 8
-"""Labels that are voted on at once."""
 SHOWN = 0.5
 """Of an exemplar's largest share of a pixel: where it has less, what is there does not count as its patches."""
 HELD = 0.8
@@ -75,50 +61,8 @@ TINY = 1e-30
 """Cost above zero: of an exemplar that is flat there is no other."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
-BEYOND = 1e-6
-"""How much votes count of patches that are taken to go on beyond an edge: within it, nothing."""
-PORTION = 2**19
-"""Most patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
-FEW = 2**16
-"""And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
 DESCRIBED = 4
 """Parts of a quarter that is worked on at the finest level: descriptors are not kept there but made for every sweep."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How many rounds a level gets."""
-
-    ascents: tuple[int, int]  # at the coarsest level; at others whose pairs are all compared
-    settling: int  # rounds of search after these, so that pieces hold together before they are carried up
-    searches: tuple[int, int, int]  # at the first, the second and further levels that only search
-
-
-EFFORTS = {
-    "draft": Effort((6, 2), 2, (4, 2, 1)),
-    "normal": Effort((8, 4), 3, (10, 5, 2)),
-    "high": Effort((16, 8), 6, (20, 10, 4)),
-}
-"""For each of `spec.QUALITIES`."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
-
-    A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
-    it in the whole picture: top, left, bottom, right, in shares of the sides. maps: those whose planes they are, where
-    they are not the ones that were given.
-    """
-
-    level: int  # 0 is the finest
-    levels: int
-    round: int  # how many of the level's rounds are done
-    rounds: int
-    fraction: float
-    preview: Callable[[], np.ndarray]
-    place: tuple[float, float, float, float] = (0, 0, 1, 1)
-    maps: MapSet | None = None
 
 
 @dataclass(frozen=True)
@@ -142,104 +86,6 @@ class Exemplar:
         return self.planes.shape[0], self.planes.shape[1]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
-
-    exemplar, size: (height, width) of the exemplar and of the result; around: whether the exemplar's patches reach over
-    its edges; fine: how many times as fine it was made after.
-    """
-
-    field: Array
-    weight: Array
-    exemplar: tuple[int, int]
-    size: tuple[int, int]
-    seconds: tuple[float, ...]
-    last: Step
-    around: Wrap = (False, False)
-    fine: float = 1.0
-
-
-@dataclass(frozen=True)
-class Level:
-    """What is done at one level. Sizes are (height, width): of the exemplars, the image and the field.
-
-    arounds: whether each exemplar's rows and columns go on from the start.
-    """
-
-    index: int
-    exemplars: tuple[tuple[int, int], ...]
-    arounds: tuple[Wrap, ...]
-    image: tuple[int, int]
-    field: tuple[int, int]
-    ascents: int
-    searches: int
-    grafts: bool
-
-    @property
-    def positions(self) -> list[tuple[int, int]]:
-        """Patches of each exemplar, down and across."""
-        pairs = zip(self.exemplars, self.arounds, strict=True)
-        return [patches.count(exemplar, SIDE, around) for exemplar, around in pairs]
-
-    @property
-    def work(self) -> int:
-        n = math.prod(self.field)
-        return sum(n * (self.ascents * math.prod(many) + self.searches * SEARCHED) for many in self.positions)
-
-
-def check(height: int, width: int) -> None:
-    """Raises InputError for an exemplar that holds no patch."""
-    if min(height, width) < SIDE:
-        raise InputError(f"exemplar is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
-
-
-def vast(exemplars: Sequence[tuple[int, int]], size: tuple[int, int], wrap: Wrap, arounds: Sequence[Wrap] = ()) -> bool:
-    """Whether the first level, which the shortest side decides, would compare too many pairs of patches: of strips."""
-    level = schedule(exemplars, size, wrap, EFFORTS["draft"], arounds=arounds)[0]
-    return max(math.prod(level.field) * math.prod(many) for many in level.positions) > VAST
-
-
-def schedule(
-    exemplars: Sequence[tuple[int, int]],
-    size: tuple[int, int],
-    wrap: Wrap,
-    effort: Effort,
-    windows: list[tuple[int, int]] | None = None,
-    arounds: Sequence[Wrap] = (),
-) -> list[Level]:
-    """The levels, coarse first, for exemplars and a result of these sizes (height, width).
-
-    windows: of a picture that is known but for a hole, what is worked on at each level, fine first. arounds: whether
-    each exemplar's rows and columns go on from the start, if any do.
-    """
-    sides = [side for exemplar in exemplars for side in exemplar]
-    sizes = windows or pyramid.sizes(*size, pyramid.depth(*sides, *size))
-    cell = 2 ** (len(sizes) - 1)  # of the coarsest level: to go around at all, a side must be whole ones
-    circles = []
-    for exemplar, around in zip(exemplars, arounds or [(False, False)] * len(exemplars), strict=True):
-        room = math.prod(size) >= ROOM * math.prod(exemplar)
-        down, across = (room and goes and side % cell == 0 for side, goes in zip(exemplar, around, strict=True))
-        circles.append((down, across))
-    plan: list[Level] = []
-    for index in reversed(range(len(sizes))):
-        own = tuple((height >> index, width >> index) for height, width in exemplars)
-        field = patches.count(sizes[index], SIDE, wrap)
-        stocks = [patches.count(one, SIDE, around) for one, around in zip(own, circles, strict=True)]
-        few = all(math.prod(field) * math.prod(stock) <= EXACT for stock in stocks)
-        small = few and (index > 0 or windows is not None)
-        first = not plan and (few or windows is None)  # a hole that is thin but long has one level, and a large window
-        ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0
-        if not plan and any(map(any, circles)):
-            ascents = min(ascents, CALM)
-        before = sum(level.ascents == 0 for level in plan)
-        searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
-        alone = bool(plan) and not windows and len(own) == 1  # what is mixed is no copy
-        grafts = alone and index == graft.LEVEL and graft.possible(own[0], sizes[index])
-        plan.append(Level(index, own, tuple(circles), sizes[index], field, ascents, searches, grafts))
-    return plan
-
-
 def solve(
     kernels: Kernels,
     exemplars: Sequence[Exemplar],
@@ -258,7 +104,7 @@ def solve(
     rng = np.random.default_rng(seed)
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
     arounds = [one.around for one in exemplars]
-    plan = schedule([one.size for one in exemplars], size, wrap, effort, windows or None, arounds)
+    plan = levels.schedule([one.size for one in exemplars], size, wrap, effort, windows or None, arounds)
     arounds = list(plan[0].arounds)
     stacks = (
         [lines.build(one.planes, len(plan), around) for one, around in zip(exemplars, arounds, strict=True)]
@@ -285,7 +131,7 @@ def solve(
             e = stacks[n].pop()
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
-            parts.append(_Part(kernels, level, n, described(SIDE), frames, one.share, view))
+            parts.append(_Part(kernels, level, n, described(levels.SIDE), frames, one.share, view))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
@@ -311,11 +157,11 @@ def solve(
     last = Step(0, len(plan), rounds, rounds, 1.0, partial(_shown, kernels, stage.u, colours))
     u, found = kernels.numpy(stage.u), []
     for rows in portions(*plan[-1].image):
-        found.append(jumps(u, rows))
+        found.append(assembly.jumps(u, rows))
         yield last
     down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
     fixed = any(isinstance(one.share, np.ndarray) for one in exemplars)  # a map of shares lies where it lies
-    turns = (0, 0) if fixed else cut(down, across, wrap, 2 ** (len(plan) - 1))
+    turns = (0, 0) if fixed else assembly.cut(down, across, wrap, 2 ** (len(plan) - 1))
     i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
     solutions, made = [], [(part.C, part.weight, part.known) for part in stage.parts]
     del stage, parts  # what they hold beside is not needed any more
@@ -400,7 +246,7 @@ class _Part:
         self.even: Array | None = None  # e, so that all of its pixels are shown alike, and by how much each votes more
         if level.index and view is None and not all(self.around):
             height, width = likeness.exemplar.shape[:2]
-            more = kernels.array(patches.rarity((height, width), SIDE, self.around)[..., None] ** EDGES)
+            more = kernels.array(patches.rarity((height, width), levels.SIDE, self.around)[..., None] ** EDGES)
             self.even = kernels.stacked([self.e * more, more], 2)
         self.likeness = likeness
         self.d, self.Y = self._compared(likeness, self.e)
@@ -425,7 +271,8 @@ class _Part:
         self.among: Array | None = None
         if isinstance(share, np.ndarray):
             own = resized(share[..., None], level.image)
-            middle = np.roll(own[..., 0], (-(SIDE // 2), -(SIDE // 2)), (0, 1))[: level.field[0], : level.field[1]]
+            half = levels.SIDE // 2
+            middle = np.roll(own[..., 0], (-half, -half), (0, 1))[: level.field[0], : level.field[1]]
             self.share = kernels.array(own)
             self.among = kernels.array((middle >= SHOWN * middle.max()).astype(np.float32))
 
@@ -442,10 +289,12 @@ class _Part:
         """
         self.far = 0 if self.placed else max(self.positions)
         self.C = self.kernels.empty((2, *self.level.field), C)
-        each = zip(self.level.field, C.shape[1:], self.d.wrap, starts, strict=True)
-        down, across = (carrying.Axis.of(self.kernels, n, m, HALF, SIDE, wraps, start) for n, m, wraps, start in each)
+        down, across = (
+            carrying.Axis.of(self.kernels, n, m, HALF, levels.SIDE, wraps, start)
+            for n, m, wraps, start in zip(self.level.field, C.shape[1:], self.d.wrap, starts, strict=True)
+        )
         for rows in self.portions:
-            carried = carrying.carried(C, rows, (down, across), (HALF, HALF), self.exemplar, SIDE, self.around)
+            carried = carrying.carried(C, rows, (down, across), (HALF, HALF), self.exemplar, levels.SIDE, self.around)
             for axis, cell in enumerate(cells):
                 if cell:
                     own = (rows.start, 0)[axis] + np.indices(carried[axis].shape, np.int32)[axis]
@@ -561,7 +410,7 @@ class _Part:
         each of them votes more, but at the finest level, where that is two pixels.
         """
         e = self.e if self.even is None else self.even
-        voted = self.kernels.vote(e, self.C, self.weight, SIDE, self.level.image, rows, self.known.free)
+        voted = self.kernels.vote(e, self.C, self.weight, levels.SIDE, self.level.image, rows, self.known.free)
         return self.known.shown(voted if self.even is None else voted[..., :-1] / voted[..., -1:], rows)
 
 
@@ -648,14 +497,6 @@ class _Stage:
             yield
 
 
-def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:
-    """What is worked on between two Steps, of so many rows of so many patches: at least so many rows.
-
-    parts: into how many what is a large share of a small picture is parted further.
-    """
-    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4) // parts) // width))
-
-
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
     """An image's colours, without the planes of lines that may follow them."""
     return kernels.numpy(u)[..., :colours]
@@ -673,110 +514,6 @@ def whole_cells(C: Array, own: Array, cell: float, last: int) -> Array:
         C = own + (2 * number * fine + 256) // 512
         number = number + 1 * (C < 0) - 1 * (last < C)
     return C
-
-
-def jumps(u: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-    """How much each of some rows of a picture and the one above it differ, and each column and the one before it."""
-    part, above = u[rows], u[np.arange(rows.start, rows.stop) - 1]
-    return np.abs(part - above).sum((1, 2)), np.abs(part - np.roll(part, 1, 1)).sum((0, 2))
-
-
-def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[int, int]:
-    """How far to turn rows and columns so that the edge does not run along a contour; axes that do not wrap stay.
-
-    A picture that wraps has no first row: it may begin anywhere. But at its edge it is clamped, filtered and
-    compressed as if it ended there, and a strong contour would suffer. If the edge is one, it is turned to the nearest
-    place, in steps of so many pixels, where neighbouring rows (columns) differ no more than they do at the median, or
-    else least. Steps of a coarsest pixel leave the result's levels aligned with the exemplar's. down, across: all
-    `jumps`.
-    """
-    turns = []
-    for jump, wraps in zip((down, across), wrap, strict=True):
-        places = sorted(range(0, len(jump) if wraps else 1, step), key=lambda i: min(i, len(jump) - i))
-        calm = max(np.median(jump), jump[places].min())
-        turns.append(-next(i for i in places if jump[i] <= calm))
-    return turns[0], turns[1]
-
-
-def carried(
-    kernels: Kernels, solution: Solution, exemplar: tuple[int, int], size: tuple[int, int]
-) -> Generator[float, None, Solution]:
-    """The solution for the same exemplar and result at other sizes: what lay so far apart lies as much farther.
-
-    Yields the share that is done after each portion.
-    """
-    if (exemplar, size) == (solution.exemplar, solution.size):
-        return solution
-    sides, axes = [], []
-    for n, was, places in zip(size, solution.size, solution.field.shape[1:], strict=True):
-        wraps = places == was  # it has as many patches as pixels
-        sides.append(n if wraps else n - SIDE + 1)
-        axes.append(carrying.Axis.of(kernels, sides[-1], places, (n, was), SIDE, wraps))
-    field, (down, across) = (sides[0], sides[1]), axes
-    scales = (exemplar[0], solution.exemplar[0]), (exemplar[1], solution.exemplar[1])
-    C = kernels.empty((2, *field), solution.field)
-    weight = kernels.empty(field, solution.weight)
-    for rows in portions(*field):
-        C[:, rows] = carrying.carried(solution.field, rows, (down, across), scales, exemplar, SIDE, solution.around)
-        weight[rows] = solution.weight[down.at[rows]][:, across.at]
-        yield rows.stop / field[0]
-    fine = solution.fine * max(n / was for n, was in zip(size, solution.size, strict=True))
-    return Solution(C, weight, exemplar, size, solution.seconds, solution.last, solution.around, fine)
-
-
-def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
-    """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows.
-
-    Their `joints` are blended. Beyond an edge of the result that does not wrap, pieces are taken to go on.
-    """
-    scale, r = solution.fine, joints.reach(solution.fine)
-    more = r + SIDE - 1
-    e = joints.prepared(kernels, planes, scale, more, solution.around)
-    least, most = planes.min((0, 1)), planes.max((0, 1))
-    (height, width), field = solution.size, solution.field.shape[1:]
-    for rows in portions(height, width * planes.shape[2], 8 * r):
-        C, weight = solution.field, solution.weight
-        for axis, (start, stop) in enumerate(((rows.start - more, rows.stop + r), (-more, width + r))):
-            n, line = field[axis], (-1, 1) if axis == 0 else (1, -1)
-            places = np.arange(start, stop)
-            places = places % n if n == solution.size[axis] else places
-            on = places - places.clip(0, n - 1)  # how far beyond an edge that does not wrap
-            at = kernels.array(places - on)
-            C, weight = (C[:, at], weight[at]) if axis == 0 else (C[:, :, at], weight[:, at])
-            C[axis] += kernels.array((more + on).astype(np.int32).reshape(line))
-            if on.any():
-                weight = weight * kernels.array(np.where(on, BEYOND, 1).astype(np.float32).reshape(line))
-        size = C.shape[1] + SIDE - 1, C.shape[2] + SIDE - 1
-        votes = kernels.vote(e, C, weight, SIDE, size, slice(SIDE - 1, C.shape[1]))[:, SIDE - 1 : 1 - SIDE]
-        yield kernels.numpy(joints.blended(votes, scale)).clip(least, most)
-
-
-def voted(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
-    """The same with joints as they are: each portion of rows is what the patches vote for."""
-    e = kernels.array(patches.unrolled(planes, SIDE, solution.around))
-    for rows in portions(*solution.size):
-        yield kernels.numpy(kernels.vote(e, solution.field, solution.weight, SIDE, solution.size, rows))
-
-
-def elect(kernels: Kernels, solution: Solution, labels: np.ndarray) -> Generator[float, None, np.ndarray]:
-    """Labels (H, W), 0 and up, aligned with the exemplar: each pixel of the result gets the one with most votes.
-
-    Yields the share that is done after each portion.
-    """
-    most = np.zeros(solution.size, np.float32)
-    winner = np.zeros(solution.size, np.int32)
-    number = int(labels.max()) + 1
-    for first in range(0, number, ELECTED):
-        shares, row = voted(kernels, solution, (labels[..., None] == first + np.arange(ELECTED)).astype(np.float32)), 0
-        for share in shares:
-            rows = slice(row, row := row + len(share))
-            best = share.argmax(2)
-            votes = np.take_along_axis(share, best[..., None], 2)[..., 0]
-            better = votes > most[rows]
-            most[rows][better] = votes[better]
-            winner[rows][better] = best[better] + first
-            yield min(1.0, (first + ELECTED * rows.stop / solution.size[0]) / number)
-    return winner
 
 
 def pieces(field: tuple[int, int], positions: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -48,8 +48,8 @@ import numpy as np
 from . import kernels, tasks
 from .kernels import ran_out
 from .maps import Map, MapSet
+from .progress import Step
 from .spec import PROTOCOL, InputError, from_json
-from .transport import Step
 
 PREVIEW = 512
 """Longest side of a preview in pixels."""

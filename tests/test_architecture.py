@@ -20,7 +20,10 @@ LAYERS = [
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "carrying", "graft", "joints", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
-    {"transport", "metrics"},
+    {"metrics", "progress"},
+    {"levels"},
+    {"assembly"},
+    {"transport"},
     {"gradient"},
     {
         "tasks",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from ..maps import Given, MapSet
+from ..progress import Step
 from ..spec import Fill, InputError, Mix, Request, Synthesize, Tile
-from ..transport import Step
 from . import fill, mix, synthesize, tile
 from .mix import Blend
 from .region import Region

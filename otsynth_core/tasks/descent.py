@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from ..maps import Map, MapSet
+from ..progress import Step
 from ..spec import Fill, InputError, Request, Size
-from ..transport import Step
 from .render import mapped
 from .result import Result
 

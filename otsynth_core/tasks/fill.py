@@ -9,13 +9,15 @@ from functools import partial
 
 import numpy as np
 
-from .. import boxes, holes, period, transport
+from .. import assembly, boxes, holes, levels, period, transport
+from ..assembly import Solution
 from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
+from ..progress import Step
 from ..spec import Fill, InputError, around
-from ..transport import Exemplar, Solution, Step
+from ..transport import Exemplar
 from . import retreat
 from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
 from .render import mapped
@@ -30,7 +32,7 @@ PLENTY = 4096
 def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     size = maps.lead.size
-    transport.check(*size)
+    levels.check(*size)
     wrap = around(request.wrap)
     soft = covered(region, size, request.invert, request.margin, wrap)
     other = None if region.other is None else matched(maps, region.other, opaque=region.source is None)
@@ -99,7 +101,7 @@ class _Task:
         elif left.all():
             what = "the mask covers the whole image"
         raise InputError(
-            f"{what}: nothing of {transport.SIDE}x{transport.SIDE} px is left to take from; cover less, or name"
+            f"{what}: nothing of {levels.SIDE}x{levels.SIDE} px is left to take from; cover less, or name"
             " another material to take it from"
         )
 
@@ -143,7 +145,7 @@ class _Job:
 
     def stock(self) -> int:
         """How many patches there are to take from, at the work size."""
-        return int(holes.whole(~_reduced(~self.source, self.maps.reduction), transport.SIDE).sum())
+        return int(holes.whole(~_reduced(~self.source, self.maps.reduction), levels.SIDE).sum())
 
     def run(
         self, compute: Kernels, request: Fill, images: dict[str, np.ndarray], lead: tuple[int, int]
@@ -157,14 +159,14 @@ class _Job:
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
-        views = holes.views(e, Hole(image, work, source, within=not self.begin), transport.SIDE)
+        views = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
         solving = transport.solve(
             compute,
             [Exemplar(e, period.found(e))],
             (image.shape[0], image.shape[1]),
             (False, False),
             request.seed,
-            transport.EFFORTS[request.quality],
+            levels.EFFORTS[request.quality],
             views,
         )
         (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
@@ -228,11 +230,11 @@ class _Job:
             for start, n, r, side in zip(view.origin, view.mask.shape, scale, known.shape, strict=False)
         )
         window = at[0].stop - at[0].start, at[1].stop - at[1].start
-        own = yield from transport.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
+        own = yield from assembly.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
         made = known.copy()
         if labels is None:
             bands = []
-            for band in transport.render(compute, own, stock):
+            for band in assembly.render(compute, own, stock):
                 bands.append(band)
                 yield sum(map(len, bands)) / window[0]
             new = np.concatenate(bands)
@@ -240,7 +242,7 @@ class _Job:
             # another material keeps its colours: it is to be told from what is around it
             made[at] = np.where(mask[..., None], new, known[at]) if self.begin else holes.stitched(new, known[at], mask)
         else:
-            made[at] = (yield from transport.elect(compute, own, stock[..., 0]))[..., None]
+            made[at] = (yield from assembly.elect(compute, own, stock[..., 0]))[..., None]
         made = fit(made, size)
         if values is not None:
             return values[made[..., 0]].reshape(*size, *one.image.shape[2:])

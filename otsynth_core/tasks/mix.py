@@ -8,11 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from .. import barycenter, period, transport
+from .. import barycenter, levels, period, transport
+from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
+from ..progress import Step
 from ..spec import InputError, Mix, Size, Synthesize, around
-from ..transport import Exemplar, Solution, Step
+from ..transport import Exemplar
 from . import descent, retreat, synthesize
 from .region import check_alpha, grey, matched, nearest, stacked
 from .render import Sizes, averaged, between, check, elected, mapped
@@ -113,12 +115,12 @@ class _Task:
         joint, begin = stacked(maps, other, {name: one.size for name, one in maps.maps.items()}, maps.lead.size)
         by = max(maps.reduction, other.reduction)
         planes, solved = joint.compared(by), maps.worked(size, by)
-        if min(solved) < transport.SIDE:
+        if min(solved) < levels.SIDE:
             raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
         for one in (maps, other):
-            transport.check(*one.worked(one.lead.size, by))
+            levels.check(*one.worked(one.lead.size, by))
         worked = [one.worked(one.lead.size, by) for one in (maps, other)]
-        if transport.vast(worked, solved, wrap):
+        if levels.vast(worked, solved, wrap):
             given = [Size(*one[::-1]) for one in (maps.lead.size, other.lead.size, size)]
             raise InputError(
                 f"exemplars of {given[0]} and {given[1]} px, for {given[2]} px, differ too much in size: enlarge the"
@@ -144,7 +146,7 @@ class _Task:
         first = self.sides[0][0]
         share = 1 / (1 + RENDERED * len(first.maps))
         exemplars = [exemplar for _, exemplar, _ in self.sides]
-        effort = transport.EFFORTS[request.quality]
+        effort = levels.EFFORTS[request.quality]
         solving = transport.solve(compute, exemplars, self.solved, self.wrap, request.seed, effort)
         shown = max((maps for maps, _, _ in self.sides), key=lambda maps: maps.lead.planes)
         solutions = yield from mapped(solving, lambda step: replace(step, fraction=share * step.fraction, maps=shown))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .. import transport
+from .. import levels
 from ..maps import Map, MapSet, resized
 from ..spec import InputError, Size
 
@@ -109,8 +109,8 @@ def matched(maps: MapSet, other: MapSet, opaque: bool = False) -> MapSet:
     opaque: whether those may not be transparent that come to stand in maps without alpha.
     """
     height, width = other.lead.size
-    if min(height, width) < transport.SIDE:
-        raise InputError(f"the other material is {width}x{height} px: smaller than one {transport.SIDE} px patch")
+    if min(height, width) < levels.SIDE:
+        raise InputError(f"the other material is {width}x{height} px: smaller than one {levels.SIDE} px patch")
     found = {}
     for name, one in maps.maps.items():
         twins = {key: twin for key, twin in other.maps.items() if twin.role == one.role}

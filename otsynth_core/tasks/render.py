@@ -13,11 +13,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .. import period, slopes, transport
+from .. import assembly, levels, period, slopes
+from ..assembly import Solution
 from ..kernels import Kernels, Wrap
 from ..maps import Map, MapSet, resized
+from ..progress import Step, portions
 from ..spec import MAX_SIDE, InputError
-from ..transport import Solution, Step
 
 Made = TypeVar("Made")
 Told = TypeVar("Told")
@@ -93,7 +94,7 @@ class Field:
             )
             for axis in (0, 1) if fits else ():
                 result, places = sizes["worked"][1][axis], field.shape[1 + axis]
-                fits = fits and places in (result, result - transport.SIDE + 1) and max(sizes["lead"][2]) <= MAX_SIDE
+                fits = fits and places in (result, result - levels.SIDE + 1) and max(sizes["lead"][2]) <= MAX_SIDE
                 fits = fits and field[axis].max() < round(sizes["worked"][0][axis] * stretches[axis])
             if not fits:
                 raise ValueError("its numbers do not go together")
@@ -134,9 +135,9 @@ def check(maps: MapSet, sizes: Sizes) -> None:
     """Raises InputError where a map, or what would be made of it, is smaller than a patch or too large."""
     for name, one in maps.maps.items():
         for what, size in (("is", one.size), ("would be", sizes.own(one)[0])):
-            if min(size) < transport.SIDE:
+            if min(size) < levels.SIDE:
                 raise InputError(
-                    f"{name or 'exemplar'}: {what} {size[1]}x{size[0]} px: smaller than one {transport.SIDE} px patch;"
+                    f"{name or 'exemplar'}: {what} {size[1]}x{size[0]} px: smaller than one {levels.SIDE} px patch;"
                     " ask for a larger size, or leave it out"
                 )
             if max(size) > LARGEST:
@@ -175,9 +176,9 @@ def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Gen
     values, labels = one.ids()
     made, shown = sizes.own(one)
     stock = labels[_nearest(one.size, sizes.stretches)]
-    carried = transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
+    carried = assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
     own = yield from mapped(carried, between(0, 0.1))
-    winners = yield from mapped(transport.elect(kernels, own, stock), between(0.1, 1))
+    winners = yield from mapped(assembly.elect(kernels, own, stock), between(0.1, 1))
     return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
 
@@ -197,12 +198,12 @@ def averaged(
         surface, _ = yield from surfaced(kernels, solution, one, sizes)
         return restored(_finished(surface, one, sizes))
     stock, size = _stock(solution, one, sizes)
-    own = yield from mapped(transport.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
+    own = yield from mapped(assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
     at_once = own.size == sizes.own(one)[1]
     bend = None if bend is None else resized(bend, own.size)
     whole: np.ndarray = np.empty(0)
     row = 0
-    for planes in transport.render(kernels, own, stock):
+    for planes in assembly.render(kernels, own, stock):
         if bend is not None:
             vectors = slopes.bent(planes[..., :3], bend[row : row + len(planes)])
             planes = np.concatenate([vectors, planes[..., 3:]], 2)
@@ -215,7 +216,7 @@ def averaged(
     if at_once:
         return whole
     whole = _finished(whole, one, sizes)
-    return np.concatenate([restored(whole[rows]) for rows in transport.portions(*whole.shape[:2])])
+    return np.concatenate([restored(whole[rows]) for rows in portions(*whole.shape[:2])])
 
 
 def surfaced(
@@ -227,9 +228,9 @@ def surfaced(
     """
     stock, size = _stock(solution, one, sizes)
     exemplar = stock.shape[0], stock.shape[1]
-    own = yield from mapped(transport.carried(kernels, solution, exemplar, size), _CARRYING)
+    own = yield from mapped(assembly.carried(kernels, solution, exemplar, size), _CARRYING)
     voted, row = np.empty((*own.size, 3 * stock.shape[2]), np.float32), 0
-    for part in transport.render(kernels, own, slopes.with_differences(stock, solution.around)):
+    for part in assembly.render(kernels, own, slopes.with_differences(stock, solution.around)):
         voted[row : row + len(part)] = part
         row += len(part)
         yield 0.2 + 0.4 * row / own.size[0]

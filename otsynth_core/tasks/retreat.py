@@ -8,8 +8,8 @@ from typing import Generic
 
 from .. import kernels
 from ..kernels import Kernels
+from ..progress import Step
 from ..spec import Request
-from ..transport import Step
 from .render import Made
 
 LITTLE, LEAST = 16, 4

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import period, tiling, transport
+from .. import levels, period, tiling, transport
+from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
+from ..progress import Step
 from ..spec import InputError, Size, Synthesize, around
-from ..transport import Exemplar, Solution, Step
+from ..transport import Exemplar
 from . import descent, retreat
 from .render import Field, Sizes, check, mapped, pixels_of, rendered
 from .result import Result
@@ -30,8 +32,8 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
 
 def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
     """The planes that are compared, and their periods. Raises InputError for maps that are too small."""
-    transport.check(*maps.lead.size)
-    if min(maps.worked(maps.lead.size)) < transport.SIDE:
+    levels.check(*maps.lead.size)
+    if min(maps.worked(maps.lead.size)) < levels.SIDE:
         given, by = Size(*maps.lead.size[::-1]), maps.reduction
         raise InputError(
             f"exemplar is {given} px: at a {by}th, as it is compared, too narrow; crop it along its length"
@@ -47,7 +49,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         return (yield from descent.made(request, [(maps, 1.0)], request.size, wrap))
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
-    if min(size) < transport.SIDE:
+    if min(size) < levels.SIDE:
         given = Size(*maps.lead.size[::-1])
         raise InputError(f"size is {request.size}: too small beside an exemplar of {given} px; ask for a larger one")
     ratios, solved = period.lattice(periods, size, wrap)
@@ -59,7 +61,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         period.scaled(periods, ratios),
         around=(tiles[0] and unstretched[0], tiles[1] and unstretched[1]),
     )
-    if transport.vast([exemplar.size], solved, wrap, [exemplar.around]):
+    if levels.vast([exemplar.size], solved, wrap, [exemplar.around]):
         given = Size(*maps.lead.size[::-1])
         raise InputError(
             f"size is {request.size}: all of so narrow a strip would be compared with all of an exemplar of {given} px;"
@@ -67,7 +69,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         )
     sizes = Sizes((worked, solved), (maps.lead.size, whole, lead), ratios)
     check(maps, sizes)
-    effort = transport.EFFORTS[request.quality]
+    effort = levels.EFFORTS[request.quality]
 
     def work(compute: Kernels) -> Generator[Step, None, tuple[Solution, dict[str, np.ndarray], Field]]:
         solving = transport.solve(compute, [exemplar], solved, wrap, request.seed, effort)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import period, transport
+from .. import levels, period
 from ..maps import MapSet
+from ..progress import Step
 from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
-from ..transport import Step
 from . import fill, synthesize
 from .result import Result
 
@@ -45,10 +45,10 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
 
 def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     size = maps.lead.size
-    transport.check(*size)
+    levels.check(*size)
     planes = maps.compared()
     width = request.band or band(planes) * maps.reduction
-    if 2 * width > min(size) - 2 * transport.SIDE:
+    if 2 * width > min(size) - 2 * levels.SIDE:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False

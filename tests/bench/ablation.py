@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from otsynth_core import graft, kernels, known, lines, period, search, semidual, transport
-from otsynth_core.transport import EFFORTS
+from otsynth_core import graft, kernels, known, levels, lines, period, search, semidual, transport
+from otsynth_core.levels import EFFORTS
 from tests.bench import quality
 
 NAMES = "brick_wall,caustics,cobble_fan,lava,starfield,stone_wall,tiles_white,basket_weave_gray"
@@ -47,9 +47,9 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "none of ranks": [(semidual, "PACES", (*semidual.PACES[:2], 0.0))],
     "none of classes": [(semidual, "PACES", (semidual.PACES[0], 0.0, semidual.PACES[2]))],
     "none of cells": [(semidual, "PACES", (0.0, *semidual.PACES[1:]))],
-    "only the coarsest level compared exhaustively": [(transport, "EXACT", 0)],
-    "one round of ascent a level": [(transport, "EFFORTS", effort(ascents=(1, 1)))],
-    "no rounds of search after ascent": [(transport, "EFFORTS", effort(settling=0))],
+    "only the coarsest level compared exhaustively": [(levels, "EXACT", 0)],
+    "one round of ascent a level": [(levels, "EFFORTS", effort(ascents=(1, 1)))],
+    "no rounds of search after ascent": [(levels, "EFFORTS", effort(settling=0))],
     "no grace for neighbours' answers": [(transport, "GRACE", 0.0)],
     "no neighbours' answers beyond the next": [(search, "REACH", (1,))],
     "votes all alike": [(KERNELS, "weights", even_votes)],
@@ -61,9 +61,9 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "started from larger pieces (12 px)": [(transport, "BLOCK", 12)],
     "no planes of lines": [(lines, "FINEST", 99)],
     "no phases": [(period, "AMPLITUDE", 0.0)],
-    "7 px patches, 24 components": [(transport, "SIDE", 7), (transport, "COMPONENTS", 24)],
-    "draft": [(transport, "EFFORTS", {"normal": EFFORTS["draft"]})],
-    "high": [(transport, "EFFORTS", {"normal": EFFORTS["high"]})],
+    "7 px patches, 24 components": [(levels, "SIDE", 7), (transport, "COMPONENTS", 24)],
+    "draft": [(levels, "EFFORTS", {"normal": EFFORTS["draft"]})],
+    "high": [(levels, "EFFORTS", {"normal": EFFORTS["high"]})],
 }
 
 

@@ -26,7 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import otsynth_core
-from otsynth_core import files, kernels, patches, transport
+from otsynth_core import files, kernels, levels, patches, transport
 from otsynth_core.kernels import Offers
 from otsynth_core.kernels.torch import TorchKernels, choose
 from otsynth_core.maps import Map
@@ -39,14 +39,14 @@ def scene(exemplar: np.ndarray, field: int) -> Scene:
     rng = np.random.default_rng(0)
     e = repeated(exemplar, field // 2)
     u = repeated(exemplar[::-1], field)
-    V = patches.basis(e, transport.SIDE, transport.COMPONENTS, rng)
-    shape = patches.count((e.shape[0], e.shape[1]), transport.SIDE)
+    V = patches.basis(e, levels.SIDE, transport.COMPONENTS, rng)
+    shape = patches.count((e.shape[0], e.shape[1]), levels.SIDE)
     C = np.stack([rng.integers(side, size=u.shape[:2]) for side in shape]).astype(np.int32)
     C[:, :, field // 2 :] = (C[:, :1, :1] + np.indices((field, field - field // 2))) % np.array(shape)[:, None, None]
     descriptors = []
     for image, wrap in ((e, (False, False)), (u, (True, True))):
         down, across = (
-            np.zeros((n, 0), np.float32) for n in patches.count((image.shape[0], image.shape[1]), transport.SIDE, wrap)
+            np.zeros((n, 0), np.float32) for n in patches.count((image.shape[0], image.shape[1]), levels.SIDE, wrap)
         )
         descriptors.append(patches.descriptor(V, wrap, (down, across)))
     psi = (0.1 * V.variance * rng.standard_normal(shape)).astype(np.float32)
@@ -76,7 +76,7 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "sweep": lambda: compute.sweep(X, Y, psi, C, offers, d.wrap, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
         "weights": lambda: compute.weights(cost, mean),
-        "vote": lambda: compute.vote(e, C, compute.weights(cost, mean), transport.SIDE, (rows.stop, rows.stop)),
+        "vote": lambda: compute.vote(e, C, compute.weights(cost, mean), levels.SIDE, (rows.stop, rows.stop)),
     }
 
 
@@ -154,7 +154,7 @@ def waits(exemplar: np.ndarray, device: str) -> None:
         steps = 0
         none = (None, None)
         for _ in transport.solve(
-            compute, [transport.Exemplar(exemplar, none)], (512, 512), (True, True), 0, transport.EFFORTS["normal"]
+            compute, [transport.Exemplar(exemplar, none)], (512, 512), (True, True), 0, levels.EFFORTS["normal"]
         ):
             steps += 1
         torch.cuda.set_sync_debug_mode("default")

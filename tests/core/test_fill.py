@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, boxes, holes, known, metrics, spec, tasks, transport
+from otsynth_core import InputError, Map, assembly, boxes, holes, known, metrics, progress, spec, tasks, transport
 from otsynth_core.maps import MapSet, resized
 from otsynth_core.tasks.region import Region
 from tests.bench import fill as bench
@@ -292,15 +292,15 @@ def test_putting_together_goes_by_portions(monkeypatch: pytest.MonkeyPatch) -> N
     image, mask = blobs(320, 96, 3), np.zeros((320, 96), bool)
     mask[8:-8, 20:60] = True
     told, at = 0, []
-    put = transport.render
+    put = assembly.render
 
     def render(*given: Any) -> Iterator[np.ndarray]:
         for rows in put(*given):
             at.append(told)
             yield rows
 
-    monkeypatch.setattr(transport, "render", render)
-    monkeypatch.setattr(transport, "PORTION", 2**10)
+    monkeypatch.setattr(assembly, "render", render)
+    monkeypatch.setattr(progress, "PORTION", 2**10)
     maps, request = MapSet.of({"image": image}), spec.Fill(**OPTIONS)
     for _ in tasks.steps(request, maps, Region(mask)):
         told += 1

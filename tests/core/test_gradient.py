@@ -16,9 +16,9 @@ from otsynth_core import Gradient, InputError, Map, gradient, losses, metrics, p
 from otsynth_core.features import features  # noqa: E402
 from otsynth_core.gradient import Descended, Objective, solve  # noqa: E402
 from otsynth_core.maps import MapSet  # noqa: E402
+from otsynth_core.progress import Step  # noqa: E402
 from otsynth_core.spec import Size, Synthesize, Tile, from_json, to_json  # noqa: E402
 from otsynth_core.tasks import descent, finished  # noqa: E402
-from otsynth_core.transport import Step  # noqa: E402
 
 from .conftest import blobs  # noqa: E402
 

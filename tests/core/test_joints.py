@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otsynth_core import joints, kernels, transport
-from otsynth_core.transport import SIDE, Solution, Step
+from otsynth_core import assembly, joints, kernels, progress
+from otsynth_core.assembly import Solution
+from otsynth_core.levels import SIDE
+from otsynth_core.progress import Step
 
 from .conftest import blobs
 
@@ -21,7 +23,7 @@ def solution(compute: kernels.Kernels, C: np.ndarray, exemplar: np.ndarray, size
 
 
 def rendered(compute: kernels.Kernels, one: Solution, planes: np.ndarray) -> np.ndarray:
-    return np.concatenate(list(transport.render(compute, one, planes)))
+    return np.concatenate(list(assembly.render(compute, one, planes)))
 
 
 def halves(n: int) -> np.ndarray:
@@ -54,7 +56,7 @@ def test_tones_go_over_and_grain_stays(fine: float) -> None:
     n, e = 64, two_tones(64)
     hard = np.where(np.arange(n) < n // 2, 1, 1e-4) * np.ones((n, 1))  # as votes are weighed: the better one wins
     one = replace(solution(compute, halves(n), e, (n, n)), fine=fine, weight=hard.astype(np.float32))
-    cut, u = np.concatenate(list(transport.voted(compute, one, e)))[..., 0], rendered(compute, one, e)[..., 0]
+    cut, u = np.concatenate(list(assembly.voted(compute, one, e)))[..., 0], rendered(compute, one, e)[..., 0]
 
     def ground(u: np.ndarray) -> np.ndarray:
         """Without the grain."""
@@ -85,7 +87,7 @@ def test_portions_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     for size, field in (((64, 40), (64, 40)), ((64, 40), (60, 36)), ((64, 40), (64, 36))):
         one = solution(compute, rng.integers(0, 56, (2, *field)), e, size)
         whole = rendered(compute, one, e)
-        monkeypatch.setattr(transport, "PORTION", 1)
+        monkeypatch.setattr(progress, "PORTION", 1)
         np.testing.assert_allclose(rendered(compute, one, e), whole, atol=1e-6)
         monkeypatch.undo()
 
@@ -114,5 +116,5 @@ def test_what_goes_on_beyond_an_edge_has_no_vote_within(
     compute, rng, e, r = kernels.load("numpy"), np.random.default_rng(0), blobs(60, 60, 3), joints.reach(1)
     monkeypatch.setattr(joints, "blended", lambda votes, scale: votes[r:-r, r:-r, :3])
     one = solution(compute, rng.integers(0, 56, (2, *field)), e, (44, 36))
-    cut = np.concatenate(list(transport.voted(compute, one, e)))
+    cut = np.concatenate(list(assembly.voted(compute, one, e)))
     np.testing.assert_allclose(rendered(compute, one, e), cut, atol=1e-4)

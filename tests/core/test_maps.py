@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, kernels, slopes, tasks, transport
+from otsynth_core import InputError, Map, assembly, kernels, slopes, tasks
+from otsynth_core.assembly import Solution
 from otsynth_core.maps import MapSet, resized
+from otsynth_core.progress import Step
 from otsynth_core.roles import ROLES, guessed
 from otsynth_core.tasks import Field, render
-from otsynth_core.transport import Solution, Step
 from tests.bench import sets
 
 from .conftest import blobs
@@ -227,12 +228,12 @@ def test_a_field_is_carried_alike_by_every_provider(provider: kernels.Kernels) -
         last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
         arrays = compute.array(C), compute.array(weight)
         solution = Solution(*arrays, (24, 30), (24, 20), (), last)  # wraps down, not across
-        own = tasks.finished(transport.carried(compute, solution, (60, 75), (60, 50)))
+        own = tasks.finished(assembly.carried(compute, solution, (60, 75), (60, 50)))
         fields = compute.numpy(own.field)
         assert fields.shape == (2, 60, 46)
         assert (fields >= 0).all()
         assert (fields.max((1, 2)) <= (55, 70)).all()
-        images.append((fields, tasks.finished(transport.elect(compute, own, labels))))
+        images.append((fields, tasks.finished(assembly.elect(compute, own, labels))))
     np.testing.assert_array_equal(images[0][0], images[1][0])
     assert (images[0][1] == images[1][1]).mean() > 0.99  # but for ties
     assert set(np.unique(images[0][1])) == set(range(11))

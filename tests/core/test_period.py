@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, holes, kernels, metrics, period, tasks, transport
+from otsynth_core import InputError, assembly, holes, kernels, levels, metrics, period, tasks, transport
 from otsynth_core.period import Period
 from otsynth_core.spec import Size
 
@@ -151,7 +151,7 @@ def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
         (312, 364),
         (True, True),
         0,
-        transport.EFFORTS["draft"],
+        levels.EFFORTS["draft"],
     )
     C = tasks.finished(work)[0].field
     assert (C >= 0).all()
@@ -166,9 +166,9 @@ def test_in_a_hole_of_a_grid_pieces_are_moved_by_cells_that_are_not_whole() -> N
     sure = Period(T, 0.9)
     mask = np.zeros(image.shape[:2], bool)
     mask[90:150, 100:170] = True
-    views = holes.views(image, holes.Hole(image, mask, np.ones_like(mask), within=True), transport.SIDE)
+    views = holes.views(image, holes.Hole(image, mask, np.ones_like(mask), within=True), levels.SIDE)
     size = (image.shape[0], image.shape[1])
-    draft = transport.EFFORTS["draft"]
+    draft = levels.EFFORTS["draft"]
     work = transport.solve(
         kernels.load("numpy"), [transport.Exemplar(image, (sure, sure))], size, (False, False), 0, draft, views
     )
@@ -204,10 +204,8 @@ def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
     assert period.kept((sure, sure), (78, 104), both) == (None, sure)
     assert period.kept((sure, sure), (78, 104), (False, True)) == (sure, sure)
     e, compute = tiles(52, 4), kernels.load("numpy")
-    work = transport.solve(
-        compute, [transport.Exemplar(e, (sure, sure))], (78, 78), both, 0, transport.EFFORTS["draft"]
-    )
-    made = np.concatenate(list(transport.render(compute, tasks.finished(work)[0], e)))
+    work = transport.solve(compute, [transport.Exemplar(e, (sure, sure))], (78, 78), both, 0, levels.EFFORTS["draft"])
+    made = np.concatenate(list(assembly.render(compute, tasks.finished(work)[0], e)))
     for axis in (0, 1):
         assert made.mean((axis, 2)).min() < 0.35  # a line, not a smear of it
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import graft, kernels, lines, patches, pyramid, slopes, tasks, tiling, transport
+from otsynth_core import assembly, graft, kernels, levels, lines, patches, pyramid, slopes, tasks, tiling
 from otsynth_core.maps import Map
 from otsynth_core.spec import Size
 from otsynth_core.tasks.render import Field
@@ -84,12 +84,12 @@ def test_there_is_a_patch_for_every_pixel_of_a_circle(ways: tuple[bool, bool]) -
 
 
 def test_sides_go_around_that_are_whole_pixels_at_every_level() -> None:
-    effort = transport.EFFORTS["normal"]
-    plan = transport.schedule([(256, 250)], (512, 512), BOTH, effort, arounds=[BOTH])
+    effort = levels.EFFORTS["normal"]
+    plan = levels.schedule([(256, 250)], (512, 512), BOTH, effort, arounds=[BOTH])
     assert [level.arounds for level in plan] == [((True, False),)] * len(plan)
     assert [level.positions[0][0] for level in plan] == [16, 32, 64, 128, 256]
-    assert plan[0].positions[0][1] == (250 >> 4) - transport.SIDE + 1
-    small = transport.schedule([(256, 256)], (360, 360), BOTH, effort, arounds=[BOTH])
+    assert plan[0].positions[0][1] == (250 >> 4) - levels.SIDE + 1
+    small = levels.schedule([(256, 256)], (360, 360), BOTH, effort, arounds=[BOTH])
     assert small[0].arounds == ((False, False),)  # there is no room for two: what came would be the exemplar
 
 
@@ -121,14 +121,14 @@ def test_a_piece_goes_on_over_the_edges(fine: float) -> None:
     C = (np.indices((64, 48)) + np.array([50, 17])[:, None, None]) % np.array([64, 48])[:, None, None]
     one = replace(solution(compute, C, e, (64, 48)), around=BOTH, fine=fine)
     np.testing.assert_allclose(rendered(compute, one, e), np.roll(e, (-50, -17), (0, 1)), atol=1e-5)
-    voted = np.concatenate(list(transport.voted(compute, one, e)))
+    voted = np.concatenate(list(assembly.voted(compute, one, e)))
     np.testing.assert_allclose(voted, np.roll(e, (-50, -17), (0, 1)), atol=1e-6)
 
 
 def test_a_field_over_the_edges_is_carried(provider: kernels.Kernels) -> None:
     C = (np.indices((16, 24)) + 11) % np.array([16, 24])[:, None, None]
     one = replace(solution(provider, C, blobs(16, 24, 1), (16, 24)), around=BOTH)
-    finer = tasks.finished(transport.carried(provider, one, (48, 72), (48, 72)))
+    finer = tasks.finished(assembly.carried(provider, one, (48, 72), (48, 72)))
     assert finer.around == BOTH
     wanted = (np.indices((48, 72)) + 33) % np.array([48, 72])[:, None, None]
     np.testing.assert_array_equal(provider.numpy(finer.field), wanted)
@@ -145,7 +145,7 @@ def test_what_lies_over_an_edge_comes_whole(kind: type, tmp_path: Path) -> None:
     assert result.field is not None
     assert result.field.around == BOTH
     assert result.report()["tiles"] == [True, True]
-    over = (result.field.field > 64 - transport.SIDE).any(0)
+    over = (result.field.field > 64 - levels.SIDE).any(0)
     assert over.mean() == pytest.approx(1 - (1 - 4 / 64) ** 2, rel=0.4)  # as many as of the exemplar's patches
     bright = result.images["color"][..., 0] > given.max() / 2
     assert bright.mean() == pytest.approx((e > 0.5).mean(), rel=0.2)

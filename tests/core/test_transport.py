@@ -9,17 +9,29 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, joints, kernels, metrics, pyramid, semidual, tasks, transport
+from otsynth_core import (
+    InputError,
+    assembly,
+    joints,
+    kernels,
+    levels,
+    metrics,
+    progress,
+    pyramid,
+    semidual,
+    tasks,
+    transport,
+)
 from otsynth_core.kernels.numpy import NumpyKernels
 from otsynth_core.spec import Size, Tile
 
 from .conftest import DEVICES, blobs, stars
 
-NORMAL = transport.EFFORTS["normal"]
+NORMAL = levels.EFFORTS["normal"]
 
 
 def test_schedule_is_coarse_first_and_ends_at_the_full_size() -> None:
-    plan = transport.schedule([(256, 200)], (100, 301), (True, False), NORMAL)
+    plan = levels.schedule([(256, 200)], (100, 301), (True, False), NORMAL)
     assert [level.index for level in plan] == [3, 2, 1, 0]
     assert plan[-1].exemplars == ((256, 200),)
     assert plan[-1].image == (100, 301)
@@ -30,25 +42,25 @@ def test_schedule_is_coarse_first_and_ends_at_the_full_size() -> None:
 
 @pytest.mark.parametrize(("exemplar", "size"), [(64, 2048), (250, 1280), (512, 512), (2048, 16384), (20, 16384)])
 def test_composition_is_decided_at_any_size(exemplar: int, size: int) -> None:
-    plan = transport.schedule([(exemplar, exemplar)], (size, size), (True, True), NORMAL)
+    plan = levels.schedule([(exemplar, exemplar)], (size, size), (True, True), NORMAL)
     assert plan[0].ascents > 0
     assert plan[-1].searches > 0
     assert all(isinstance(level.work, int) and level.work > 0 for level in plan)
     for level in plan[1:]:
         n, m = (a * b for a, b in (level.field, *level.positions))
-        assert (level.ascents > 0) == (n * m <= transport.EXACT and level.index > 0)
+        assert (level.ascents > 0) == (n * m <= levels.EXACT and level.index > 0)
 
 
 def test_a_lone_level_decides_composition_and_holds_together() -> None:
-    (level,) = transport.schedule([(15, 15)], (40, 40), (True, True), NORMAL)
+    (level,) = levels.schedule([(15, 15)], (40, 40), (True, True), NORMAL)
     assert level.ascents > 0
     assert level.searches > 0
 
 
 @pytest.mark.parametrize("side", [256, 300, 511])
 def test_what_is_as_large_as_a_third_of_the_exemplar_is_looked_at(side: int) -> None:
-    coarsest = transport.schedule([(side, side)], (2 * side, 2 * side), (True, True), NORMAL)[0]
-    assert coarsest.exemplars[0][0] <= 3 * transport.SIDE
+    coarsest = levels.schedule([(side, side)], (2 * side, 2 * side), (True, True), NORMAL)[0]
+    assert coarsest.exemplars[0][0] <= 3 * levels.SIDE
     assert coarsest.positions[0][0] >= 4
 
 
@@ -84,7 +96,7 @@ def test_any_size_and_wrap(exemplar: np.ndarray, device: str, wrap: str) -> None
     result = otsynth_core.synthesize(exemplar, size=(61, 45), wrap=wrap, device=device)
     assert result.image.shape == (45, 61, 3)
     assert result.image.dtype == exemplar.dtype
-    side = transport.SIDE - 1
+    side = levels.SIDE - 1
     assert result.field.field.shape == (2, 45 - (wrap in "xnone") * side, 61 - (wrap in "ynone") * side)
     assert np.isfinite(result.image).all()
     assert result.image.min() >= exemplar.min() - 1e-5
@@ -105,7 +117,7 @@ def test_the_picture_is_the_vote_of_its_field(photo: np.ndarray, device: str) ->
     rows, columns = result.field.field
     one = photo[rows, columns]
     agreeing = np.ones(rows.shape, bool)
-    around = range(-joints.reach(1), transport.SIDE + joints.reach(1))
+    around = range(-joints.reach(1), levels.SIDE + joints.reach(1))
     for dy in around:
         for dx in around:
             near = np.roll(result.field.field, (dy, dx), (1, 2)) + np.array([dy, dx])[:, None, None]
@@ -126,7 +138,7 @@ def test_result_is_like_a_photo_and_tiles(photo: np.ndarray, device: str) -> Non
 
 
 def test_an_axis_wraps_or_does_not_wherever_it_is_cut(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "cut", lambda *_: (0, 0))  # the edge stays where the solver began
+    monkeypatch.setattr(assembly, "cut", lambda *_: (0, 0))  # the edge stays where the solver began
     for wrap, tiles in (("both", (True, True)), ("x", (False, True)), ("y", (True, False))):
         image = otsynth_core.synthesize(photo, size=(160, 160), wrap=wrap, device="numpy").image
         assert tuple(metrics.seam(image, axis) < 1.1 for axis in (0, 1)) == tiles
@@ -138,7 +150,7 @@ def test_where_it_is_cut_a_picture_is_turned(
 ) -> None:
     made = {}
     for turns in ((0, 0), (-8, 24)):
-        monkeypatch.setattr(transport, "cut", lambda *_, turns=turns: turns)
+        monkeypatch.setattr(assembly, "cut", lambda *_, turns=turns: turns)
         made[turns] = otsynth_core.tile(exemplar, device=device)
     whole, turned = made.values()
     np.testing.assert_array_equal(turned.field.field, np.roll(whole.field.field, (-8, 24), (1, 2)))
@@ -148,17 +160,17 @@ def test_where_it_is_cut_a_picture_is_turned(
 def test_the_cut_leaves_a_contour_by_the_nearest_way() -> None:
     rows = np.array([0, 5, 9, 14, 14, 15, 15, 15, 15, 16], np.float32)  # steep from row 0 to 3, and around the end
     u = rows[:, None, None] * np.ones((1, 12, 2), np.float32)
-    down, across = transport.jumps(u, slice(0, 10))
+    down, across = assembly.jumps(u, slice(0, 10))
     np.testing.assert_array_equal(down, np.abs(rows - np.roll(rows, 1)) * 24)
     assert not across.any()
-    np.testing.assert_array_equal(transport.jumps(u, slice(4, 6))[0], down[4:6])
+    np.testing.assert_array_equal(assembly.jumps(u, slice(4, 6))[0], down[4:6])
     assert down[0] == 16 * 24  # the edge as it was
-    assert transport.cut(down, across, (True, True), 1) == (-9, 0)
+    assert assembly.cut(down, across, (True, True), 1) == (-9, 0)
     assert down[9] == 1 * 24  # the edge as it is then
-    assert transport.cut(down, across, (True, True), 4) == (-8, 0)
-    assert transport.cut(down, across, (False, True), 1) == (0, 0)
-    assert transport.cut(down, across, (True, True), 3) == (-9, 0)
-    assert transport.cut(np.array([9.0, 1, 7, 1, 8, 1]), across, (True, True), 2) == (-2, 0)  # the least of bad ones
+    assert assembly.cut(down, across, (True, True), 4) == (-8, 0)
+    assert assembly.cut(down, across, (False, True), 1) == (0, 0)
+    assert assembly.cut(down, across, (True, True), 3) == (-9, 0)
+    assert assembly.cut(np.array([9.0, 1, 7, 1, 8, 1]), across, (True, True), 2) == (-2, 0)  # the least of bad ones
 
 
 @pytest.mark.parametrize(
@@ -203,7 +215,7 @@ def test_colour_under_alpha_0_is_kept() -> None:
 
 
 def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
-    positions = (exemplar.shape[0] - transport.SIDE + 1, exemplar.shape[1] - transport.SIDE + 1)
+    positions = (exemplar.shape[0] - levels.SIDE + 1, exemplar.shape[1] - levels.SIDE + 1)
     rows, columns = (np.bincount(np.arange(side) // semidual.CELL) for side in positions)
     use = np.zeros((len(rows), len(columns)))
     np.add.at(use, tuple(result.field.field // semidual.CELL), 1 / result.field.field[0].size)
@@ -216,7 +228,7 @@ def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:
     shares = np.zeros((2, 2))
     for seed in range(3):
         field = otsynth_core.tile(exemplar, size=(192, 192), seed=seed, device="numpy").field.field
-        last = 96 - transport.SIDE
+        last = 96 - levels.SIDE
         shares += [[(places < 6).mean(), (places > last - 6).mean()] for places in field]
     assert (shares / 3 / (6 / (last + 1)) > 0.5).all()
 
@@ -332,7 +344,7 @@ def test_bad_sizes_are_refused_in_words(exemplar: np.ndarray, size: object) -> N
 
 
 def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
-    steps: list[transport.Step] = []
+    steps: list[progress.Step] = []
     result = otsynth_core.tile(exemplar, device="numpy", progress=steps.append)
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
@@ -371,7 +383,7 @@ def test_a_gpu_is_not_waited_for_within_a_level() -> None:
 
     compute = kernels.load("torch")
     exemplar, size = blobs(160, 150, 3), (200, 240)
-    assert any(level.grafts for level in transport.schedule([exemplar.shape[:2]], size, (True, True), NORMAL))
+    assert any(level.grafts for level in levels.schedule([exemplar.shape[:2]], size, (True, True), NORMAL))
     steps = transport.solve(compute, [transport.Exemplar(exemplar, (None, None))], size, (True, True), 0, NORMAL)
     waits = {"_local_scalar_dense", "nonzero", "masked_select", "bincount", "unique", "equal", "allclose"}
     with Operations():
@@ -390,7 +402,7 @@ def test_report(exemplar: np.ndarray) -> None:
     assert report["seed"] == 5
     assert report["device"] == "numpy"
     assert len(report["seconds_per_level"]) == len(
-        transport.schedule([exemplar.shape[:2]], (32, 40), (True, True), NORMAL)
+        levels.schedule([exemplar.shape[:2]], (32, 40), (True, True), NORMAL)
     )
     assert report["seconds"] == pytest.approx(sum(report["seconds_per_level"]), abs=0.01)
 
@@ -473,8 +485,8 @@ def test_less_memory_then_no_gpu_where_memory_runs_out(
 
 def test_a_strip_that_would_be_compared_for_hours_is_refused() -> None:
     exemplar = np.zeros((2048, 2048, 1), np.float32)
-    assert transport.vast([(2048, 2048)], (8, 4096), (True, True))
-    assert not transport.vast([(2048, 2048)], (1024, 1024), (True, True))
+    assert levels.vast([(2048, 2048)], (8, 4096), (True, True))
+    assert not levels.vast([(2048, 2048)], (1024, 1024), (True, True))
     with pytest.raises(InputError, match="size is 4096x8: all of so narrow a strip"):
         otsynth_core.synthesize(exemplar, size=(4096, 8), device="numpy")
 
@@ -501,11 +513,11 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(exemplar: np.ndarray, m
 @pytest.mark.parametrize("device", DEVICES)
 def test_portions_and_bands_change_nothing(exemplar: np.ndarray, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = otsynth_core.tile(exemplar, device=device, seed=2)
-    monkeypatch.setattr(transport, "PORTION", 1000)
-    steps: list[transport.Step] = []
+    monkeypatch.setattr(progress, "PORTION", 1000)
+    steps: list[progress.Step] = []
     parts = otsynth_core.tile(exemplar, device=device, seed=2, memory=1, threads=1, progress=steps.append)
     assert len(steps) > 3 * sum(
-        level.ascents + level.searches for level in transport.schedule([(72, 80)], (72, 80), (True, True), NORMAL)
+        level.ascents + level.searches for level in levels.schedule([(72, 80)], (72, 80), (True, True), NORMAL)
     )
     # not to the byte: on some processors products of matrices round differently in parts, torch's convolutions on all
     assert (parts.field.field == whole.field.field).mean() > 0.9
@@ -515,8 +527,8 @@ def test_portions_and_bands_change_nothing(exemplar: np.ndarray, device: str, mo
 
 def test_quality_is_effort(photo: np.ndarray) -> None:
     rounds = {}
-    for quality in transport.EFFORTS:
-        steps: list[transport.Step] = []
+    for quality in levels.EFFORTS:
+        steps: list[progress.Step] = []
         otsynth_core.tile(photo[:80, :80], quality=quality, device="numpy", progress=steps.append)
         rounds[quality] = len({(step.level, step.round) for step in steps})
     assert rounds["draft"] < rounds["normal"] < rounds["high"]

@@ -40,11 +40,11 @@ def spilled(name: str, gpu: str) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from otsynth_core import transport
+    from otsynth_core import levels
     from otsynth_core.kernels import NEIGHBOURS, triton
 
     kernel = getattr(triton, name)
-    always = {"DIRECTIONS": NEIGHBOURS, "SIDE": transport.SIDE}
+    always = {"DIRECTIONS": NEIGHBOURS, "SIDE": levels.SIDE}
     always |= {key: getattr(triton, key) for key in ("ROWS", "COLUMNS", "BLOCK")}
     for given in LAUNCHES[name]:
         constants = {**always, **given, "K": triton._padded(given.get("k", 0))}

@@ -1,0 +1,43 @@
+"""Progress: the Steps that both solvers yield, and how much is done between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .kernels import bands
+from .maps import MapSet
+
+PORTION = 2**19
+"""Most patches that are worked on between two Steps: a fraction of a second on the slowest provider."""
+FEW = 2**16
+"""And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
+
+    A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
+    it in the whole picture: top, left, bottom, right, in shares of the sides. maps: those whose planes they are, where
+    they are not the ones that were given.
+    """
+
+    level: int  # 0 is the finest
+    levels: int
+    round: int  # how many of the level's rounds are done
+    rounds: int
+    fraction: float
+    preview: Callable[[], np.ndarray]
+    place: tuple[float, float, float, float] = (0, 0, 1, 1)
+    maps: MapSet | None = None
+
+
+def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:
+    """What is worked on between two Steps, of so many rows of so many patches: at least so many rows.
+
+    parts: into how many what is a large share of a small picture is parted further.
+    """
+    return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4) // parts) // width))
