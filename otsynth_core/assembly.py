@@ -95,8 +95,8 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
 
     Their `joints` are blended. Beyond an edge of the result that does not wrap, pieces are taken to go on.
     """
-    scale, r = solution.fine, joints.reach(solution.fine)
-    more = r + levels.SIDE - 1
+    side, scale, r = levels.SIDE, solution.fine, joints.reach(solution.fine)
+    more = r + side - 1
     e = joints.prepared(kernels, planes, scale, more, solution.around)
     least, most = planes.min((0, 1)), planes.max((0, 1))
     (height, width), field = solution.size, solution.field.shape[1:]
@@ -112,10 +112,8 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
             C[axis] += kernels.array((more + on).astype(np.int32).reshape(line))
             if on.any():
                 weight = weight * kernels.array(np.where(on, BEYOND, 1).astype(np.float32).reshape(line))
-        size = C.shape[1] + levels.SIDE - 1, C.shape[2] + levels.SIDE - 1
-        votes = kernels.vote(e, C, weight, levels.SIDE, size, slice(levels.SIDE - 1, C.shape[1]))[
-            :, levels.SIDE - 1 : 1 - levels.SIDE
-        ]
+        size = C.shape[1] + side - 1, C.shape[2] + side - 1
+        votes = kernels.vote(e, C, weight, side, size, slice(side - 1, C.shape[1]))[:, side - 1 : 1 - side]
         yield kernels.numpy(joints.blended(votes, scale)).clip(least, most)
 
 

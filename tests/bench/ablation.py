@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from otsynth_core import features, graft, kernels, known, levels, lines, period, search, semidual, transport, vgg
 from otsynth_core.levels import EFFORTS
-from tests.bench import quality
+from tests.bench import paper, quality
 
 NAMES = "brick_wall,caustics,cobble_fan,lava,starfield,stone_wall,tiles_white,basket_weave_gray"
 SCALES = 3
@@ -90,7 +90,7 @@ def grams(image: np.ndarray, layers: features.Layers) -> list[torch.Tensor]:
     for _ in range(SCALES):
         with torch.no_grad():
             sets = layers(u, features.NONE)
-        found += [x.T @ x / len(x) for x in sets]
+        found += paper.grams(sets)
         u = features.downsampled(u, features.NONE)
     return found
 

@@ -51,8 +51,8 @@ def figures(image: np.ndarray, exemplar: np.ndarray, layers: features.Layers) ->
     made, given = (picture.astype(np.float32) / 255 for picture in (image, exemplar))
     with torch.no_grad():
         seen = [layers(torch.from_numpy(u.transpose(2, 0, 1)[None].copy()), features.NONE) for u in (made, given)]
-    grams = [[x.T @ x / len(x) for x in sets] for sets in seen]
-    gaps = [float(((a - b) ** 2).sum() / (b * b).sum()) for a, b in zip(*grams, strict=True)]
+    pairs = zip(*map(grams, seen), strict=True)
+    gaps = [float(((a - b) ** 2).sum() / (b * b).sum()) for a, b in pairs]
     distance, floor = metrics.distance(made, given), metrics.floor(given)
     return {
         "distance": distance,
@@ -62,6 +62,11 @@ def figures(image: np.ndarray, exemplar: np.ndarray, layers: features.Layers) ->
         "frechet": frechet(*(sets[FRECHET].double().numpy() for sets in seen)),
         "sharp": metrics.sharpness(made, given),
     }
+
+
+def grams(sets: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Of features (n, d), in each layer."""
+    return [x.T @ x / len(x) for x in sets]
 
 
 def frechet(x: np.ndarray, y: np.ndarray) -> float:
