@@ -150,12 +150,15 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The new picture under a mask, moved so that it meets the old one around it; both (H, W, C).
 
     By as much as the new is off the old along the mask's rim, so that neighbours there differ as they do in the
-    exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks.
+    exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks, and
+    by what a second rim around the first agrees on, the less of two to the same side: or a line along the mask would
+    be drawn into a haze.
     """
-    near = depth(~mask, RIM + 1)
-    rim = (near > 0) & (near <= RIM)
-    off = filled(np.where(rim[..., None], old - new, 0), rim, most=0)
-    reached = ~mask
+    near, off = depth(~mask, 2 * RIM + 1), old - new
+    first, second = ((near > start) & (near <= start + RIM) for start in (0, RIM))
+    one, other = (filled(np.where(rim[..., None], off, 0), rim, most=0) for rim in (first, second))
+    agreed = np.where(one * other > 0, np.where(np.abs(one) < np.abs(other), one, other), 0)
+    off, reached = np.where(first[..., None], off, agreed), ~mask
     for share in SHARP:
         p = np.pad(np.concatenate([off * reached[..., None], reached[..., None]], 2), [(1, 1), (1, 1), (0, 0)])
         sums = p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:]

@@ -132,6 +132,17 @@ def test_grain_is_not_drawn_into_streaks() -> None:
     assert rough[14:26].max() < 0.05 * rough[5]
 
 
+def test_a_line_along_the_hole_is_not_drawn_into_a_haze() -> None:
+    old = np.full((60, 60, 1), 0.5, np.float32)
+    old[9] = 0.9
+    mask = np.zeros((60, 60), bool)
+    mask[10:50, 10:50] = True
+    made = holes.stitched(np.full_like(old, 0.5), old, mask)
+    np.testing.assert_allclose(made[10, 30], 0.9, atol=1e-6)  # it does not end at once
+    np.testing.assert_allclose(made[14:, 10:50], 0.5, atol=0.01)
+    np.testing.assert_allclose(holes.stitched(old - 0.2, old, mask)[10, 10:50], old[10, 10:50], atol=1e-6)
+
+
 def test_coarse_levels_have_lines_of_what_is_known_alone(disc: np.ndarray) -> None:
     picture = np.full((96, 128, 1), 0.5, np.float32)
     picture[:, 20::24] = 0.9  # one pixel wide
