@@ -210,7 +210,8 @@ def _full_disk(where: str) -> Generator[None, None, None]:
     except OSError as error:
         if not _is_full(error):
             raise JobError(
-                f"The temporary folder {where} cannot be used ({error.strerror})", "Choose another"
+                f"The temporary folder {where} cannot be used ({error.strerror})",
+                "Choose another in Preferences > File Paths > Temporary Files, and start Blender again",
             ) from error
         hint = (
             "Free some space, or choose another in Preferences > File Paths > Temporary Files, and start Blender again"

@@ -16,6 +16,8 @@ MADE_OF, KEY = "otsynth_source", "otsynth_key"
 """Custom properties of a node that shows a result, and of the one that shows its source: both hold the same key."""
 KIND = "otsynth_kind"
 """Custom property of a node that shows a result: of which kind."""
+TURN = "otsynth_turn"
+"""Custom property of a node that shows a result: what was put into it last has the largest number of the tree."""
 REPORT = "otsynth"
 """Custom property of a result's image: how it was made, as JSON."""
 PAINTED = "otsynth_painted"
@@ -118,7 +120,10 @@ def sources(context: bpy.types.Context, whole: bool) -> list[Source]:
         return [_active(context)]
     found = [one for one in images(context) if one.role != LEFT_OUT]
     if not found:
-        raise InputError("Every image of the material is left out: give one a role")
+        raise InputError(
+            "Every image of the material is left out, or in a group that is linked from another file: give one a role,"
+            " or make the group local"
+        )
     return found
 
 
@@ -194,8 +199,10 @@ def _images(tree: bpy.types.NodeTree, own: bool = False) -> list[Source]:
 
 def _role(image: bpy.types.Image, linked: str | None) -> str:
     """The user's word for it, else what it is linked to, else what its name tells."""
-    if image.otsynth_role != "auto":
-        return image.otsynth_role
+    return image.otsynth_role if image.otsynth_role != "auto" else _told(image, linked)
+
+
+def _told(image: bpy.types.Image, linked: str | None) -> str:
     if linked not in (None, "color", "other"):
         return linked
     return guessed(image.name, among=linked == "other") or linked or "color"
@@ -220,12 +227,13 @@ def _shown(context: bpy.types.Context, space: bpy.types.Space) -> Source:
     if image is None:
         raise InputError("The Image Editor shows no image: open one")
     try:
-        tree = _tree(context, None)
+        _tree(context, None)
     except InputError:
         return _single(context, image, ())
-    users = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.image == image]
-    users.sort(key=lambda node: node != tree.nodes.active)
-    return _single(context, image, ((tree, users[0]),) if users else ())
+    free = [tree for tree in trees(context) if tree.is_editable and tree.override_library is None]
+    users = [(tree, node) for tree in free for node in tree.nodes if node.type == "TEX_IMAGE" and node.image == image]
+    users.sort(key=lambda user: user[1] != user[0].nodes.active)
+    return _single(context, image, tuple(users[:1]))
 
 
 def _single(
@@ -235,8 +243,7 @@ def _single(
         linked = _feeding(_material(context, context.space_data)[1]).get(image, (None, []))[0]
     except InputError:
         linked = None
-    role = _role(image, linked)
-    return Source(image, "color" if role == LEFT_OUT else role, places)
+    return Source(image, _told(image, linked) if image.otsynth_role == LEFT_OUT else _role(image, linked), places)
 
 
 def _material(
@@ -351,6 +358,15 @@ def _origin(node: bpy.types.Node, keyed: dict[str, bpy.types.Node]) -> bpy.types
     return node
 
 
+def original(source: Source) -> Source:
+    """What a result was made of, as the whole material takes it; what is none stays."""
+    for tree, node in source.places:
+        old = _origin(node, _keyed(tree))
+        if old != node:
+            return Source(old.image, source.role, ((tree, old),))
+    return source
+
+
 def _given(node: bpy.types.Node, socket: bpy.types.NodeSocket, role: str) -> str:
     """What a node is given at an input if it gives `role`."""
     if node.type in _RELIEF:
@@ -366,7 +382,9 @@ def _feeding(
     tree: bpy.types.NodeTree,
 ) -> dict[bpy.types.Image, tuple[str, list[tuple[bpy.types.NodeTree, bpy.types.Node]]]]:
     """The images that feed a material's output: what each is linked to, and the nodes that show it."""
-    output = tree.get_output_node("ALL") or tree.get_output_node("CYCLES") or tree.get_output_node("EEVEE")
+    engine = "EEVEE" if "EEVEE" in bpy.context.scene.render.engine else "CYCLES"
+    outputs = (tree.get_output_node(target) for target in (engine, "ALL", "CYCLES", "EEVEE"))
+    output = next((one for one in outputs if one is not None), None)
     walk = _Walk()
     for socket in output.inputs if output else ():
         walk.back(socket, _INPUTS.get(socket.name, "other"), False, ())
@@ -411,7 +429,7 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
             new.width = old.width
             new.location = x, y - down
             new[MADE_OF] = old[KEY] = _key(tree, old) or uuid.uuid4().hex
-            new[KIND] = kind
+            new[KIND], new[TURN] = kind, _turn(tree)
             for link in old.inputs["Vector"].links:
                 tree.links.new(link.from_socket, new.inputs["Vector"])
             new.select = False
@@ -421,18 +439,29 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
 
 def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:
     """Shows each image in the node of the last result of its kind. False, and nothing changed, where one has none."""
-    last: list[tuple[bpy.types.Node, bpy.types.Image]] = []
+    last: list[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Image]] = []
     for places, image in made:
         for tree, old in places:
             key = _key(tree, old)
-            made_of = [node for node in tree.nodes if key and node.get(MADE_OF) == key and _is_result(node)]
+            made_of = [node for node in _in_turn(tree) if key and node.get(MADE_OF) == key and _is_result(node)]
             found = [node for node in made_of if node.get(KIND) == kind]
             if not found:
                 return False
-            last.append((found[-1], image))
-    for node, image in last:
+            last.append((tree, found[-1], image))
+    for tree, node, image in last:
+        node[TURN] = _turn(tree)
         variants.drop(variants.show(node, image))
     return bool(last)
+
+
+def _in_turn(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+    """Its nodes, those last into which a result was put last."""
+    return sorted(tree.nodes, key=lambda node: node.get(TURN, 0))
+
+
+def _turn(tree: bpy.types.NodeTree) -> int:
+    """The next number for a node that a result is put into."""
+    return 1 + max(node.get(TURN, 0) for node in tree.nodes)
 
 
 def _absolute(node: bpy.types.Node) -> tuple[float, float]:
@@ -482,10 +511,10 @@ def reached(owner: int | None) -> list[bpy.types.NodeTree]:
 def results(
     among: Iterable[bpy.types.NodeTree],
 ) -> Iterator[tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]]:
-    """The nodes of some trees that show a result: tree, the source's node, the node."""
+    """The nodes of some trees that show a result: tree, the source's node, the node; in each the newest is last."""
     for tree in among:
         keyed = _keyed(tree)
-        for node in tree.nodes:
+        for node in _in_turn(tree):
             old = _origin(node, keyed) if node.type == "TEX_IMAGE" else node
             if old != node:
                 yield tree, old, node

@@ -113,7 +113,7 @@ class OTSYNTH_OT_mask(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             source = nodes.sources(context, whole=False)[0]
-            image = masks.create(source)
+            image = masks.create(nodes.original(source) if context.scene.otsynth.whole else source)
         except InputError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -70,6 +70,8 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
     if kind:
         raise InputError(f'Image "{image.name}" is {kind}: choose a single image')
     width, height = image.size  # loads the file if that has not happened yet
+    if image.type == "MULTILAYER":
+        raise InputError(f'Image "{image.name}" is a multi-layer EXR: save one layer as an image of its own')
     if not image.has_data or not width or not height:
         raise InputError(f'Image "{image.name}" has no pixels: {_why(image)}')
     space, mode = image.colorspace_settings.name, image.alpha_mode
@@ -175,13 +177,19 @@ def _stored(image: bpy.types.Image) -> np.ndarray:
 def _why(image: bpy.types.Image) -> str:
     if image.source == "GENERATED" or image.packed_file:
         return "it is empty or broken"
+    if not image.filepath:
+        return "it names no file; choose one"
     path = Path(bpy.path.abspath(image.filepath, library=image.library))
     return f"{path} is broken or not an image" if path.is_file() else f"there is no file {path}; find it first"
 
 
 def stem(image: bpy.types.Image) -> str:
-    """An image's name without the ending of an image file and the number of a tile; other dots belong to the name."""
-    name, dot, ending = image.name.rpartition(".")
+    """An image's name without the ending of an image file and the number of a tile; other dots belong to the name.
+
+    And without the number that Blender puts behind the ending of a second one.
+    """
+    whole = re.sub(r"\.\d{3}$", "", image.name)
+    name, dot, ending = whole.rpartition(".")
     if dot + ending.lower() not in bpy.path.extensions_image:
         name = image.name
     return re.sub(r"[._](<UDIM>|<UVTILE>|[12]\d{3})$", "", name) if image.source == "TILED" else name
@@ -199,10 +207,12 @@ class Beside:
         """A path where nothing is yet, with <UDIM> for a tile's number. Raises InputError where none can be had."""
         ending = (".<UDIM>" if self.tiles else "") + self.ending
         names = (Path(f"{self.stem}{n}{ending}") for n in ["", *(f"_{n}" for n in range(2, 1000))])
-        free = next((one for one in names if not any(file.exists() for file in self.files(one))), None)
-        if free is None:
-            raise InputError(f"{self.stem.parent}: has too many files {self.stem.name}; move some of them away")
+        free = self.stem
         try:
+            found = next((one for one in names if not any(file.exists() for file in self.files(one))), None)
+            if found is None:
+                raise InputError(f"{self.stem.parent}: has too many files {self.stem.name}; move some of them away")
+            free = found
             for file in self.files(free):
                 file.touch()
                 file.unlink()
@@ -266,7 +276,7 @@ def create(name: str, values: dict[int | None, Ready], like: Picture, path: Path
 
 def _tiled(name: str, tiles: dict[int, Ready], like: Picture, path: Path | None) -> bpy.types.Image:
     with tempfile.TemporaryDirectory(prefix="otsynth-", dir=bpy.app.tempdir) as folder:
-        where = path or Path(folder) / f"{bpy.path.clean_name(name)}.<UDIM>{like.ending}"
+        where = path or Path(folder) / f"tile.<UDIM>{like.ending}"  # a name may be longer than a file's
         files = [Path(_numbered(str(where), number)) for number in tiles]
         for file, ready in zip(files, tiles.values(), strict=True):
             bpy.data.images.remove(_single(name, ready, like, file))

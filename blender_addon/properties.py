@@ -238,7 +238,7 @@ def request(task: str, options: Any, size: tuple[int, int]) -> Request:
     """The request for a task from an operator's options. Raises InputError for values out of range.
 
     size: (height, width) of the leading image, of which a factor is. Who gives a width, height or factor, and says
-    nothing else of the size, wants that.
+    nothing else of the size, wants that; of a width or a height alone the other is in the source's proportion.
     """
     if not 1 <= options.variations <= MANY:
         raise InputError(f"variations is {options.variations}: it must be a whole number from 1 to {MANY}")
@@ -266,7 +266,11 @@ def _size(options: Any, by: str, source: tuple[int, int]) -> Size | None:
             if not 0 < options.factor <= MAX_SIDE:
                 raise InputError(f"factor is {options.factor:g}: it must be more than 0, and {MAX_SIDE} at most")
             return Size(*(round(options.factor * side) for side in reversed(source)))
-    return Size(options.width, options.height)
+    width, height = options.width, options.height
+    if given("width") != given("height"):  # the other in the source's proportion
+        across, down = round(height * source[1] / source[0]), round(width * source[0] / source[1])
+        width, height = (width, down) if given("width") else (across, height)
+    return Size(width, height)
 
 
 def register() -> None:

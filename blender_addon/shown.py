@@ -6,6 +6,7 @@ What editors show is no part of Blender's undo: one that shows an image which un
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import bpy
 from bpy.app.handlers import persistent
@@ -29,6 +30,31 @@ def show(made: Iterable[tuple[bpy.types.Image | None, bpy.types.Image]]) -> None
             _before[result.session_uid] = shown.session_uid
             _put(space, result)
             return
+
+
+@contextmanager
+def again(mask: bpy.types.Image | None, replace: bool) -> Iterator[None]:
+    """The source stands in the place of its result where that is made once more, and is gone again if nothing comes.
+
+    mask: what is to be filled, if it was painted on a copy of the source; replace: the result is to be replaced.
+    """
+    space, numbered = bpy.context.space_data, {image.session_uid: image for image in bpy.data.images}
+    editor = space is not None and space.type == "IMAGE_EDITOR" and space.image is not None
+    place, result = (space.as_pointer(), space.image.session_uid) if editor else (0, 0)
+    source = numbered.get(_before.get(result, 0)) if _in.get(place) == result else None
+    if source is None or not (replace or (mask is not None and mask.get(nodes.PAINTED) == source)):
+        yield
+        return
+    before = source.session_uid
+    space.image = source
+    try:
+        yield
+    except BaseException:
+        back = next((image for image in bpy.data.images if image.session_uid == result), None)
+        for one in _spaces():
+            if back and one.as_pointer() == place and one.image is not None and one.image.session_uid == before:
+                one.image = back
+        raise
 
 
 def _put(space: bpy.types.Space, image: bpy.types.Image) -> None:

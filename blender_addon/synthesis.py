@@ -22,6 +22,9 @@ from .otsynth_core.spec import MAX_SEED, Fill, InputError, Mix, Request
 from .pixels import Beside, Picture, Ready
 from .running import Aside, Update
 
+_UNTOLD = "color", "other"
+"""Roles that an image has for want of another; what it is linked to later may tell."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -69,6 +72,14 @@ def work(
 
     options: those of the operator, see `properties`. wait: how the worker is waited for; headless nobody sees previews.
     """
+    mask = bpy.data.images.get(options.mask) if kind.task == Fill.task and options.mask_from == "image" else None
+    with shown.again(mask, options.again == "replace"):
+        return (yield from _work(context, options, kind, wait))
+
+
+def _work(
+    context: bpy.types.Context, options: Any, kind: Kind, wait: Aside
+) -> Generator[Update | None, None, list[bpy.types.Image]]:
     sources, beside = nodes.sources(context, options.whole), jobs.Beside()
     notes: tuple[str, ...] = ()
     stock = None
@@ -264,6 +275,8 @@ def _mark(
                 variants.mark(image, press, n, number)
             if asset:
                 image.asset_mark()
+            if one.role not in _UNTOLD:
+                image.otsynth_role = one.role  # which its place in the material need not tell
 
 
 def lead(sources: list[Source]) -> Source:

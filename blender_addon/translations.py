@@ -55,6 +55,13 @@ _GERMAN = {
     "Install Runtime": "Laufzeitumgebung installieren",
     "Remove Runtime": "Laufzeitumgebung entfernen",
     "Copy Log": "Protokoll kopieren",
+    "Left Out": "Ausgelassen",
+    "Packed Channels": "Gepackte Kanäle",
+    "UDIM Tiles": "UDIM-Kacheln",
+    "Each": "Jede",
+    "With": "Mit",
+    "Margin": "Rand",
+    "CPU, PyTorch": "CPU, PyTorch",
 }
 
 _WORDS = {(context, said): german for said, german in _GERMAN.items() for context in ("*", "Operator")}

@@ -69,14 +69,14 @@ def keep(image: bpy.types.Image) -> int:
 
 
 def drop(image: bpy.types.Image | None) -> None:
-    """Deletes an image that nothing shows any more, and the variants that could only be reached from it."""
+    """Deletes an image that nothing shows any more, and the variants that could only be reached from it; no asset."""
     if image is None:
         return
     pressed = _pressed(image[_PRESS]) if _PRESS in image else []
     if any(one.users > one.use_fake_user for one in pressed):
         return
     for one in pressed or [image]:
-        if pressed:
+        if pressed and one.asset_data is None:
             one.use_fake_user = False
         if not one.users:
             bpy.data.images.remove(one)

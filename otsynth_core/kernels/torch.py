@@ -25,7 +25,7 @@ def choose(device: str) -> torch.device:
     if device == "gpu":
         device = next((name for name in ("cuda", "mps") if there[name]), device)
     if not there.get(device):
-        raise InputError(f"device is {device} but this computer's torch has none: use --device auto, cpu or numpy")
+        raise InputError(f"device is {device} but this computer's torch has none: choose auto, cpu or numpy")
     return torch.device(device)
 
 

@@ -177,6 +177,42 @@ def test_fill_in_the_image_editor_is_of_what_the_mask_was_painted_on(scene: Scen
     assert json.loads(space.image["otsynth"])["filled"] == 160
 
 
+def test_in_the_image_editor_a_result_is_made_again_of_its_source(scene: Scene) -> None:
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = source = scene.node.image
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        bpy.ops.otsynth.mask()
+        name = bpy.context.scene.otsynth.mask
+        paint(space.image, HOLE)
+        bpy.ops.otsynth.fill(mask=name, **OPTIONS)
+        bpy.ops.otsynth.fill(mask=name, seed=1, **OPTIONS)
+        assert space.image.name == "wall_filled.001"
+        for seed in (2, 3):
+            bpy.ops.otsynth.tile(again="replace", seed=seed, **OPTIONS)
+        assert len(results(scene)) == 3
+        assert json.loads(space.image["otsynth"])["seed"] == 3
+        assert json.loads(space.image["otsynth"])["source"] == source.name
+        shown = space.image.name
+        with pytest.raises(RuntimeError, match="seed is -1"):
+            bpy.ops.otsynth.tile(again="replace", seed=-1, **OPTIONS)
+        assert space.image.name == shown
+        bpy.ops.otsynth.tile(**OPTIONS)  # beside it, and of what is shown
+        assert json.loads(space.image["otsynth"])["source"] == shown
+
+
+def test_a_mask_for_a_whole_material_is_painted_on_what_its_results_were_made_of(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(whole=True, use=True, **OPTIONS)
+    scene.tree.nodes.active = results(scene)[0]
+    bpy.context.scene.otsynth.whole = True
+    bpy.ops.otsynth.mask()
+    name = bpy.context.scene.otsynth.mask
+    paint(bpy.data.images[name], HOLE)
+    assert bpy.ops.otsynth.fill(whole=True, mask=name, **OPTIONS) == {"FINISHED"}
+
+
 @pytest.mark.parametrize("painted", [False, True])
 def test_material_is_taken_from_where_the_source_mask_says(scene: Scene, painted: bool) -> None:
     source, name = left(scene, (40, 48))
@@ -243,6 +279,19 @@ def test_variants_stand_beside_or_replace_the_last(scene: Scene) -> None:
     assert gone not in bpy.data.images or bpy.data.images[gone].users
     bpy.ops.otsynth.tile(again="replace", **OPTIONS)  # the last of its kind, and there is none
     assert len(results(scene)) == 3
+
+
+def test_what_was_made_last_is_used_and_stepped_through(scene: Scene) -> None:
+    bpy.ops.otsynth.tile(variations=2, **OPTIONS)
+    bpy.ops.otsynth.fill(mask=white(scene), variations=2, **OPTIONS)
+    bpy.ops.otsynth.tile(again="replace", variations=3, seed=5, use=True, **OPTIONS)
+    tiled, filled = results(scene)
+    assert not filled.outputs["Color"].links
+    assert len(tiled.outputs["Color"].links) == 1
+    bpy.ops.otsynth.keep()
+    names = [image.name for image in bpy.data.images]
+    assert sum(name.startswith("wall_tile") for name in names) == 1
+    assert sum(name.startswith("wall_filled") for name in names) == 2
 
 
 def test_the_whole_material_is_filled_in_step(scene: Scene) -> None:

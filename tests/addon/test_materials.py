@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import MODULE, Scene, bpy, picture, png, values
 
+OPTIONS = {"device": "numpy", "quality": "draft"}
+
 
 def nodes() -> ModuleType:
     return importlib.import_module(f"{MODULE}.nodes")
@@ -424,3 +426,63 @@ def test_the_panel_draws(material: Scene) -> None:
     words = " ".join(said)
     for word in ("wall.png Color", "bumps.png Normal", "three.png Packed Channels", "Whole Material", "Use the Result"):
         assert word in words
+
+
+def test_results_keep_what_they_are_of(scene: Scene) -> None:
+    tree = scene.tree
+    bumps = image_node(scene, "stones", picture(40, 48, 3))
+    tree.links.new(through(tree, "ShaderNodeNormalMap", bumps.outputs[0], "Color"), shader(scene).inputs["Normal"])
+    tree.nodes.active = bumps
+    assert bpy.ops.otsynth.tile(use=True, **OPTIONS) == {"FINISHED"}
+    (made,) = (node for node in tree.nodes if node.type == "TEX_IMAGE" and "otsynth" in node.image)
+    assert made.image.otsynth_role == "normal"
+    tree.nodes.active = scene.node
+    bpy.ops.otsynth.tile(**OPTIONS)
+    assert bpy.data.images["wall_tile"].otsynth_role == "auto"
+
+
+def test_an_image_that_is_left_out_is_what_it_is_linked_to_once_it_is_meant_alone(scene: Scene) -> None:
+    tree = scene.tree
+    bumps = image_node(scene, "stones", picture(40, 48, 3))
+    tree.links.new(through(tree, "ShaderNodeNormalMap", bumps.outputs[0], "Color"), shader(scene).inputs["Normal"])
+    bumps.image.otsynth_role = "none"
+    tree.nodes.active = bumps
+    assert nodes().sources(bpy.context, whole=False)[0].role == "normal"
+
+
+def test_of_several_outputs_that_of_the_engine_counts(scene: Scene) -> None:
+    tree = scene.tree
+    first = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    first.target = "CYCLES"
+    other, emission, second = (
+        tree.nodes.new(f"ShaderNode{name}") for name in ("TexImage", "Emission", "OutputMaterial")
+    )
+    other.image = bpy.data.images.load(str(png(scene.folder / "moss.png", picture(40, 48, 3))))
+    second.target = "EEVEE"
+    tree.links.new(other.outputs["Color"], emission.inputs["Color"])
+    tree.links.new(emission.outputs["Emission"], second.inputs["Surface"])
+    engines = {item.identifier for item in bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items}
+    eevee = next((name for name in ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT") if name in engines), "BLENDER_EEVEE")
+    for engine, name in (("CYCLES", "wall.png"), (eevee, "moss.png")):
+        bpy.context.scene.render.engine = engine
+        assert list(roles()) == [name]
+
+
+def test_in_the_image_editor_an_image_in_a_group_gets_its_node_there(scene: Scene) -> None:
+    group = bpy.data.node_groups.new("Moss", "ShaderNodeTree")
+    group.interface.new_socket("Color", in_out="OUTPUT", socket_type="NodeSocketColor")
+    inner = image_node(scene, "inner", picture(40, 48, 3), group)
+    group.links.new(inner.outputs["Color"], group.nodes.new("NodeGroupOutput").inputs[0])
+    instance = scene.tree.nodes.new("ShaderNodeGroup")
+    instance.node_tree = group
+    scene.tree.links.new(instance.outputs[0], shader(scene).inputs["Base Color"])
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = inner.image
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        assert bpy.ops.otsynth.tile(use=True, **OPTIONS) == {"FINISHED"}
+    made = next(node for node in group.nodes if node.type == "TEX_IMAGE" and node.name != "inner")
+    assert made.image.name == "inner_tile"
+    assert made.outputs["Color"].links
+    assert not inner.outputs["Color"].links
