@@ -61,7 +61,6 @@ _GERMAN = {
     "Each": "Jede",
     "With": "Mit",
     "Margin": "Rand",
-    "CPU, PyTorch": "CPU, PyTorch",
 }
 
 _WORDS = {(context, said): german for said, german in _GERMAN.items() for context in ("*", "Operator")}

@@ -86,7 +86,7 @@ def _tell(stream: TextIO | None, text: str) -> None:
     if stream is None:
         return
     try:
-        stream.write(text)
+        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
         stream.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nothing:
@@ -335,12 +335,18 @@ def _made(given: _Prepared) -> _Made:
 
 def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Picture], targets: dict[Path, Path]) -> None:
     """Raises InputError where something could not be written, or not without harm to something else."""
+    out = Path(options.out)
+
+    later = not out.exists() and any(target.parent == out for target in targets.values())  # it is to be made
+
+    def there(path: Path) -> Path:
+        return out.with_name(path.name) if later and path.parent == out else path
+
     for path, target in targets.items():
-        later = target.parent == Path(options.out) and not target.parent.exists()  # a folder that is to be made
-        files.check_target(target.parent.with_name(target.name) if later else target, pictures[path])
+        files.check_target(there(target), pictures[path])
     notes = [path for path in (options.report, options.save_field, options.curve) if path]
     for path in notes:
-        files.check_folder(path)
+        files.check_folder(there(path))
     beside = (getattr(options, name, None) for name in ("field", *BESIDE))
     others = _maps_of(options, getattr(options, "other", None) or [])
     read = [*pictures, *others, *(path for path in beside if path)]
@@ -520,6 +526,8 @@ def _targets(options: argparse.Namespace, paths: list[Path]) -> dict[Path, Path]
     """Where each result goes: to OUT, or into it under the exemplar's name and the task's."""
     tag = getattr(options, "tag", "")
     out, alone = Path(options.out), len(paths) == 1 and not any(path.is_dir() for path in options.exemplar)
+    if not options.out:
+        raise InputError("OUT is empty: name a file or a folder for the result")
     if alone and not out.is_dir() and not options.out.endswith(("/", os.sep)):
         return {paths[0]: _tagged(out, tag)}
     if out.exists() and not out.is_dir():

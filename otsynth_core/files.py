@@ -170,6 +170,8 @@ def _format(path: Path) -> tuple[str, Format]:
 
 def check_folder(path: Path) -> None:
     """Raises InputError if no file can be put there."""
+    if path.is_symlink():  # it is written to what the link names
+        path = path.resolve()
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not path.is_file():
@@ -211,12 +213,12 @@ def _write(path: Path, part: Path, picture: Picture) -> bool:
 
     height, width, channels = picture.pixels.shape
     name = {ours: theirs for theirs, ours in TYPES.items()}[str(picture.pixels.dtype)]
-    spec = oiio.ImageSpec(width, height, channels, name)
+    spec, (pixels, associated) = oiio.ImageSpec(width, height, channels, name), _held(path, picture)
     if picture.names:
         spec.channelnames = picture.names
     if channels in (2, 4):
         spec.alpha_channel = channels - 1
-    if not picture.associated:
+    if not associated:
         spec.attribute("oiio:UnassociatedAlpha", 1)
     kind = _format(path)[1]
     for setting, value in (*kind.settings, *picture.attributes.items()):
@@ -226,16 +228,33 @@ def _write(path: Path, part: Path, picture: Picture) -> bool:
         stored = f"{'uint8' if setting == 'ICCProfile' else 'float'}[{len(value)}]" if typed else ""  # type: ignore[arg-type]
         spec.attribute(setting, *((oiio.TypeDesc(stored), value) if typed else (value,)))
     target = oiio.ImageOutput.create(str(part))
-    written = target.open(str(part), spec) and target.write_image(np.ascontiguousarray(picture.pixels))
+    written = target.open(str(part), spec) and target.write_image(np.ascontiguousarray(pixels))
     if not (target.close() and written):
         raise OSError(f"{path}: could not be written ({target.geterror().strip() or 'unknown reason'})")
     try:
         again = read(part).pixels  # the PNG library says nothing of a disk that is full
     except InputError:
         raise OSError(f"{path}: could not be written whole; is the disk full?") from None
-    if again.shape != picture.pixels.shape:
-        raise OSError(f"{path}: was written as {again.shape}, not {picture.pixels.shape}")
-    return again.dtype == picture.pixels.dtype and bool((again == picture.pixels).all())
+    if again.shape != pixels.shape:
+        raise OSError(f"{path}: was written as {again.shape}, not {pixels.shape}")
+    return again.dtype == pixels.dtype and bool((again == pixels).all())
+
+
+def _held(path: Path, picture: Picture) -> tuple[np.ndarray, bool]:
+    """The pixels as the file's format has them, and whether their colour is multiplied by their alpha.
+
+    OpenEXR has it so, TIFF says how, the others have it straight.
+    """
+    kind, pixels = _format(path)[0], picture.pixels
+    associated = kind == "OPENEXR" or (kind == "TIFF" and picture.associated)
+    if pixels.shape[2] not in (2, 4) or associated == picture.associated:
+        return pixels, associated
+    whole, alpha = pixels.dtype.kind == "u", pixels[..., -1:].astype(np.float64)
+    most = float(np.iinfo(pixels.dtype).max) if whole else 1.0
+    share = np.where(alpha > 0, alpha / most, 1)
+    colors = pixels[..., :-1] * share if associated else pixels[..., :-1] / share
+    colors = np.rint(colors.clip(0, most)) if whole else colors
+    return np.concatenate([colors.astype(pixels.dtype), pixels[..., -1:]], 2), associated
 
 
 @contextlib.contextmanager

@@ -359,7 +359,7 @@ def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _spread(planes: np.ndarray) -> float:
-    return max(float(np.sqrt(planes.var((0, 1)).sum())), SPREAD)
+    return max(float(np.sqrt(planes.var((0, 1), np.float64).sum())), SPREAD)
 
 
 def _described(image: object) -> str:

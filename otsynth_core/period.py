@@ -225,7 +225,7 @@ def autocorrelation(exemplar: np.ndarray) -> np.ndarray:
     """R(t) along the rows' axis for t from 0 to a little over half of it, by FFT; of some columns of many."""
     n = len(exemplar)
     f = exemplar[:, :: max(1, exemplar[0].size // LINES)]
-    f = (f - f.mean((0, 1))).reshape(n, -1).astype(np.float64)
+    f = (f - f.mean((0, 1), np.float64)).reshape(n, -1)  # in float32 a sum of millions is off by percents
     products = np.zeros(2 * n)
     for columns in np.array_split(f, -(-f.shape[1] // 256), 1):
         products += np.fft.irfft((np.abs(np.fft.rfft(columns, 2 * n, axis=0)) ** 2).sum(1), 2 * n)

@@ -53,7 +53,7 @@ SHORT = {
 """Endings that tell among the maps of one material only: a picture called brushed_metal is of colour."""
 
 _NO_ROLE = re.compile(
-    r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesized?|fill|filled|seamless|mix|mixed|t\d{3}))+$"
+    r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesized?|fill|filled|render|rendered|seamless|mix|mixed|t\d{3}))+$"
 )
 
 

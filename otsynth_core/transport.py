@@ -13,6 +13,7 @@ has of a pixel: the fixed point of the Wasserstein barycenter of their patch dis
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from . import assembly, carrying, graft, levels, lines, patches, period, search,
 from .assembly import Solution
 from .barycenter import Sight
 from .holes import View
-from .kernels import Array, Kernels, Wrap
+from .kernels import TINY, Array, Kernels, Wrap, bands
 from .known import Known, Nothing
 from .levels import Effort, Level
 from .maps import resized
@@ -57,8 +58,6 @@ HELD = 0.8
 on one another is decided by then; what is fine in unlike pictures never agrees, and would blur them."""
 APART = 50
 """How far apart the keys are by which two exemplars' random tries are hashed."""
-TINY = 1e-30
-"""Cost above zero: of an exemplar that is flat there is no other."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
 DESCRIBED = 4
@@ -319,7 +318,7 @@ class _Part:
         counted = X if self.among is None else X[self.among > 0][:, None]
         psi = self.known.eased(psi, semidual.ascended(self.kernels, counted, Y, psi, self.variance))
         self.psi = self.known.spread(psi, self.psi)
-        for rows in portions(len(X), X.shape[1]):
+        for rows in bands(slice(0, len(X)), graft.PORTION // (X.shape[1] * math.prod(Y.shape[:2]))):
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)
             yield rows.stop / len(X)
         if self.known.wary:

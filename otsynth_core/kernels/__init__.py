@@ -240,6 +240,9 @@ def _free() -> int | None:
     return None if kib is None else 1024 * int(kib)
 
 
+TINY = 1e-30
+"""Cost above zero: of an exemplar that is flat there is no other."""
+
 _FULL = "can't allocate memory", "not enough memory", "out of memory"
 """As torch says it on a processor with Linux and with Windows, and on GPUs of Apple."""
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..patches import Descriptor, windows
-from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, TINY, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 T = TypeVar("T")
@@ -205,7 +205,7 @@ class NumpyKernels:
         return np.bincount(labels.ravel(), minlength=number).astype(np.float32)
 
     def weights(self, cost: Array, mean: Scalar) -> Array:
-        return np.maximum(np.exp(cost * np.float32(-1 / (mean + 1e-9))), np.float32(1e-4))
+        return np.maximum(np.exp(-cost / np.float32(mean + TINY)), np.float32(1e-4))
 
     def vote(
         self,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..patches import Descriptor
 from ..spec import InputError
-from . import LEAST, NEIGHBOURS, But, Offers, Scalar, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, TINY, But, Offers, Scalar, Wrap, bands, flat, hashed
 
 Array = torch.Tensor
 
@@ -183,7 +183,7 @@ class TorchKernels:
         return counts.scatter_add_(0, of, torch.ones_like(of)).float()
 
     def weights(self, cost: Array, mean: Scalar) -> Array:
-        return torch.exp(-cost / (mean + 1e-9)).clamp_(min=1e-4)
+        return torch.exp(-cost / (mean + TINY)).clamp_(min=1e-4)
 
     def vote(
         self,

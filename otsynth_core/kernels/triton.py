@@ -30,6 +30,8 @@ class TritonKernels(TorchKernels):
         self.assign(X, X, psi, But(C, 1, 0.0))
         self.sweep(X, X, psi, C, Offers(1, (2, 2, 2), 0.0, 0), (True, True), slice(0, 8))
         self.vote(u, C, psi + 1, 1, (8, 8))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # or what goes wrong is told later, where nobody expects it
         return self
 
     def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:

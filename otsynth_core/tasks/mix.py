@@ -13,10 +13,10 @@ from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..progress import Step
-from ..spec import InputError, Mix, Size, Synthesize, around
+from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
-from .region import check_alpha, grey, matched, nearest, stacked
+from .region import check_alpha, grey, matched, nearest, proportioned, stacked
 from .render import Sizes, averaged, between, check, elected, mapped
 from .result import Result
 
@@ -42,6 +42,8 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     """Yields Steps, returns the Result; see `tasks.steps`."""
     maps, other, notes = _shared(maps, blend.other)
     height, width = maps.lead.size
+    if request.size is None and min(height, width) < MIN_SIDE:
+        raise InputError(f"exemplar is {width}x{height} px: a result has {MIN_SIDE} px a side at least; give its size")
     asked = request.size or Size.of((width, height))
     size = asked.height, asked.width
     t: float | np.ndarray = request.t if blend.amount is None else grey(blend.amount, size, "t map")
@@ -51,7 +53,7 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     if isinstance(t, float) and t in (0, 1):
         given = ("seed", "device", "quality", "threads", "memory", "wrap", "size", "gradient")
         plain = Synthesize(**{name: getattr(request, name) for name in given})
-        alone = other if t else maps
+        alone = proportioned(other, {n: m.size for n, m in maps.maps.items()}, maps.lead.size) if t else maps
         result = yield from mapped(synthesize.steps(plain, alone), lambda step: replace(step, maps=alone))
         return replace(result, request=request, maps=maps, field=None, notes=(*notes, *result.notes))
     wrap = around(request.wrap)

@@ -49,7 +49,7 @@ def grey(image: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     Raises InputError where it does not lie on the result.
     """
     soft, brightest = _grey(image, size, what, "result")
-    if isinstance(image, np.ndarray) and image.dtype.kind == "u" and image.max() == 1:
+    if image.dtype.kind == "u" and 0 < brightest * np.iinfo(image.dtype).max <= 1:
         raise InputError(f"{what} is nearly black: its brightest value is 1 of {1 / brightest:.0f}; white is the most")
     return soft
 
@@ -74,7 +74,8 @@ def _grey(image: np.ndarray, size: tuple[int, int], what: str, under: str) -> tu
             f"{what} is {Size(w, h)} px, the {under} {Size(width, height)}: they must have one proportion; draw it on"
             f" the {under}'s size"
         )
-    return resized(soft[..., None], size)[..., 0] if (h, w) != size else soft, float(pixels.max())
+    brightest = float(soft.max())
+    return resized(soft[..., None], size)[..., 0] if (h, w) != size else soft, brightest
 
 
 def covered(region: Region, size: tuple[int, int], invert: bool, margin: int, wrap: tuple[bool, bool]) -> np.ndarray:
@@ -90,16 +91,16 @@ def feathered(soft: np.ndarray, margin: int, wrap: tuple[bool, bool]) -> np.ndar
     """A mask that fades out within so many pixels around what it was."""
     if not margin or not soft.any():
         return soft
-    inside, soft = soft > 0, soft.copy()
+    near = soft
     for step in range(1, margin + 1):
-        p = inside
+        p = near
         for axis in (0, 1):
             p = np.pad(p, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="wrap" if wrap[axis] else "edge")
-        near = p[:-2, 1:-1] | p[2:, 1:-1] | p[1:-1, :-2] | p[1:-1, 2:]
+        around = [near, p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]]
         if step % 2 == 0:  # now a square, now a diamond: nearly a circle
-            near |= p[:-2, :-2] | p[2:, 2:] | p[:-2, 2:] | p[2:, :-2]
-        soft[near & ~inside] = 1 - step / (margin + 1)
-        inside = inside | near
+            around += [p[:-2, :-2], p[2:, 2:], p[:-2, 2:], p[2:, :-2]]
+        near = np.maximum.reduce(around)
+        soft = np.maximum(soft, near * np.float32(1 - step / (margin + 1)))
     return soft
 
 
@@ -183,14 +184,11 @@ def stacked(
     """
     begin = -(-above.lead.size[0] // BELOW) * BELOW
     width = max(above.lead.size[1], below.lead.size[1])
-    joint = {}
+    joint, below = {}, proportioned(below, sizes, lead)
     for name, one in above.maps.items():
         ratio = sizes[name][0] / lead[0], sizes[name][1] / lead[1]
-        wanted, twin = times(below.lead.size, ratio), below.maps[name]
-        other = twin.image.reshape(*twin.size, -1)
-        if twin.size != wanted:
-            fitted = nearest(other, wanted) if one.role == "id" else resized(twin.pixels, wanted)
-            other = fitted if one.role == "id" else twin.stored(fitted).reshape(*wanted, -1)
+        wanted, other = below.maps[name].size, below.maps[name].image
+        other = other.reshape(*wanted, -1)
         own = one.image.reshape(*one.size, -1)
         rows, columns = (max(n, m) for n, m in zip(times((begin, width), ratio), own.shape, strict=False))
         columns = max(columns, wanted[1])
@@ -199,6 +197,21 @@ def stacked(
         both = np.concatenate([own, other])
         joint[name] = replace(one, image=both.reshape(*both.shape[:2], *one.image.shape[2:]))
     return MapSet(joint), begin
+
+
+def proportioned(maps: MapSet, sizes: dict[str, tuple[int, int]], lead: tuple[int, int]) -> MapSet:
+    """A material's maps, as large beside its leading one as those of some sizes beside one of the size lead."""
+    found = {}
+    for name, one in maps.maps.items():
+        wanted = times(maps.lead.size, (sizes[name][0] / lead[0], sizes[name][1] / lead[1]))
+        if one.size == wanted:
+            image = one.image
+        elif one.role == "id":
+            image = nearest(one.image, wanted)
+        else:
+            image = one.stored(resized(one.pixels, wanted))
+        found[name] = replace(one, image=image)
+    return MapSet(found)
 
 
 def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -352,7 +352,7 @@ def test_every_translated_label_is_one_that_is_shown(extension: ModuleType) -> N
     """Blender's module brings no languages, so that it can only be seen that the table would be asked."""
     sources = {path.name: path.read_text() for path in Path(extension.__file__).parent.glob("*.py")}
     shown = "".join(text for name, text in sources.items() if name != "translations.py")
-    made = {"Seed", "Band", "Quality", "Device", "Method", "Wrap"}  # of the names of fields
+    made = {"Seed", "Band", "Margin", "Quality", "Device", "Method", "Wrap"}  # of the names of fields
     for (context, said), german in module("translations").TABLES["de_DE"].items():
         assert f'"{said}"' in shown or said in made, said
         assert context in ("*", "Operator")

@@ -210,6 +210,27 @@ def test_a_row_is_written_whole_or_not_at_all(
     assert sorted(exemplar.parent.iterdir()) == before
 
 
+def test_a_report_goes_into_the_folder_that_is_made_for_the_result(exemplar: Path) -> None:
+    new = exemplar.with_name("new")
+    common = ["tile", str(exemplar), "-o", f"{new}/", "--device", "numpy", "--quality", "draft", "--quiet"]
+    assert cli.main([*common, "--report", str(new / "r.json")]) == 0
+    assert sorted(path.name for path in new.iterdir()) == ["exemplar_tile.png", "r.json"]
+
+
+def test_an_empty_name_is_refused(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["tile", str(exemplar), "-o", "", "--device", "numpy"]) == 2
+    assert "OUT is empty" in capsys.readouterr().err
+
+
+def test_a_name_that_the_stream_cannot_say_is_told_all_the_same(exemplar: Path) -> None:
+    out = exemplar.with_name("m\u00fc\u82d4.png")
+    command = [sys.executable, "-m", "otsynth_core", "tile", str(exemplar), "-o", str(out), "--device", "numpy"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "m\\xfc\\u82d4.png" in done.stdout
+
+
 def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:
     for name, scale in (("stone", 1), ("moss", 2)):
         (tmp_path / name).mkdir()

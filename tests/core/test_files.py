@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,37 @@ def test_a_tiff_whose_colour_is_multiplied_by_its_alpha_stays_so(tmp_path: Path,
     seen = oiio.ImageBuf(str(out))
     assert seen.spec().get_int_attribute("oiio:UnassociatedAlpha") == 0
     np.testing.assert_array_equal(seen.get_pixels(seen.spec().format), pixels)
+
+
+@pytest.mark.parametrize("ending", [".exr", ".png", ".tga", ".bmp", ".webp", ".tif"])
+@pytest.mark.parametrize("multiplied", [False, True])
+def test_alpha_is_held_as_the_format_has_it(tmp_path: Path, ending: str, multiplied: bool) -> None:
+    straight = values("float32", 4).clip(0.2, 1)
+    pixels = np.concatenate([straight[..., :3] * straight[..., 3:], straight[..., 3:]], 2) if multiplied else straight
+    whole = ending not in (".exr", ".tif")
+    pixels = np.rint(255 * pixels).astype(np.uint8) if whole else pixels
+    path = tmp_path / f"a{ending}"
+    assert files.write_all({path: files.Picture(pixels, associated=multiplied)}) == []
+    again = files.read(path)
+    assert again.associated == (ending == ".exr" or (ending == ".tif" and multiplied))
+    seen = again.pixels.astype(np.float64) / (255 if whole else 1)
+    colors = seen[..., :3] / seen[..., 3:] if again.associated else seen[..., :3]
+    np.testing.assert_allclose(colors, straight[..., :3], atol=0.015 if whole else 1e-5)
+
+
+def test_where_nothing_covers_colour_stays(tmp_path: Path) -> None:
+    pixels = np.zeros((8, 8, 4), np.float32)
+    pixels[..., 0] = 0.5
+    files.write(tmp_path / "a.exr", files.Picture(pixels))
+    np.testing.assert_array_equal(files.read(tmp_path / "a.exr").pixels, pixels)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_to_a_folder_that_is_not_there_is_refused_before_anything(tmp_path: Path) -> None:
+    link = tmp_path / "a.png"
+    link.symlink_to(tmp_path / "gone" / "b.png")
+    with pytest.raises(InputError, match="its folder does not exist"):
+        files.check_target(link, files.Picture(values("uint8", 3)))
 
 
 def files_type(dtype: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 import otsynth_core
 from otsynth_core import InputError, Map, assembly, boxes, holes, known, metrics, progress, spec, tasks, transport
 from otsynth_core.maps import MapSet, resized
+from otsynth_core.tasks import region
 from otsynth_core.tasks.region import Region
 from tests.bench import fill as bench
 
@@ -172,6 +173,29 @@ def test_a_margin_fades_out_and_ends(exemplar: np.ndarray) -> None:
     changed = np.abs(made - bright).max(2) > 1e-6
     assert 0.3 < changed[ring].mean() < 1
     assert not changed[~near].any()
+
+
+@pytest.mark.parametrize("edge", [1, 6, 20])
+def test_a_margin_around_a_soft_mask_only_falls(edge: int) -> None:
+    y, x = np.mgrid[:101, :101] - 50
+    soft = ((30 - np.hypot(y, x)) / edge).clip(0, 1).astype(np.float32)
+    line = region.feathered(soft, 8, (False, False))[50, 50:]
+    assert (np.diff(line) <= 1e-6).all()
+    assert (line >= soft[50, 50:]).all()
+    assert line[39] == 0 < line[30]
+
+
+@pytest.mark.parametrize("value", [77, 1])
+def test_a_mask_without_white_is_refused_whatever_its_alpha(exemplar: np.ndarray, value: int) -> None:
+    mask = np.zeros((*exemplar.shape[:2], 4), np.uint8)
+    mask[20:40, 20:40, :3], mask[..., 3] = value, 255
+    with pytest.raises(InputError, match="has no white"):
+        otsynth_core.fill(exemplar, mask, **OPTIONS)
+
+
+def test_what_is_too_small_to_be_healed_is_told_so(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="too small to be healed"):
+        otsynth_core.tile(exemplar[:9, :40], method="heal", **OPTIONS)
 
 
 def test_invert_fills_what_is_black(exemplar: np.ndarray) -> None:

@@ -262,6 +262,8 @@ def test_weights_and_mean(provider: kernels.Kernels, scene: dict) -> None:
     np.testing.assert_allclose(weights[0], np.exp(-cost / 251), rtol=1e-4)
     assert weights[1].min() == pytest.approx(1e-4)
     assert weights[2][0, 0] == 1  # nothing costs anything
+    faint = provider.numpy(provider.weights(provider.array(cost * np.float32(1e-12)), 251e-12))
+    np.testing.assert_allclose(faint, weights[0], rtol=1e-4)  # whatever a cost is measured in
     assert float(provider.mean(provider.array(cost))) == pytest.approx(251)
 
 

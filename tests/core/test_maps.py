@@ -257,6 +257,17 @@ def test_one_image_is_compared_as_it_is(material: dict[str, np.ndarray]) -> None
     np.testing.assert_array_equal(otsynth_core.tile(led, device="numpy").image, alone)
 
 
+def test_maps_weigh_alike_at_any_size() -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for side in (256, 2048):
+        color = (0.85 + 0.01 * rng.standard_normal((side, side, 3))).astype(np.float32)
+        maps = {"color": color, "roughness": (0.5 + 0.1 * rng.standard_normal((side, side, 1))).astype(np.float32)}
+        planes = MapSet.of(maps).compared(1)
+        shares.append(planes[:256, :256, 3].std() / planes[:256, :256, 0].std())
+    assert shares[1] == pytest.approx(shares[0], rel=0.05)
+
+
 def test_weights_are_shares_of_the_leading_spread(material: dict[str, np.ndarray]) -> None:
     maps = MapSet.of({"height": Map(material["height"], "height", weight=0.5), "color": material["color"]})
     planes = maps.compared()
@@ -449,6 +460,7 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
         ("brushed_metal.png", False, None),
         ("metal_grate_rgba.png", True, None),
         ("wood_metalness_tile.png", True, "metallic"),
+        ("wood_ao_render.png", True, "ao"),
         ("basecolor", True, "color"),
         ("photo.jpg", True, None),
     ],

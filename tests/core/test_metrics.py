@@ -94,6 +94,12 @@ def test_copied_share(noise: np.ndarray) -> None:
     assert metrics.copied(noise[:40, :40], noise) == 0  # smaller than a window
 
 
+@pytest.mark.parametrize("contrast", [1, 1e-3, 1e-4])
+def test_copies_are_seen_at_any_contrast(noise: np.ndarray, contrast: float) -> None:
+    faint = (0.5 + contrast * noise).astype(np.float32)
+    assert metrics.copied(faint, faint) == 1
+
+
 def test_measure_offers_every_figure(noise: np.ndarray) -> None:
     figures = metrics.measure(noise, noise)
     assert figures["distance"] == figures["floor"]

@@ -204,6 +204,24 @@ def test_steps_tell_the_way(exemplar: np.ndarray, dark: np.ndarray) -> None:
     assert result.field is None
 
 
+@pytest.mark.parametrize("t", [0, 0.5, 1])
+def test_maps_have_the_first_materials_sizes_whatever_the_share(
+    exemplar: np.ndarray, dark: np.ndarray, t: float
+) -> None:
+    ids = np.indices((32, 36)).sum(0).astype(np.uint8)[..., None] // 24
+    first = {"color": exemplar[:64, :72], "height": exemplar[:32, :36, :1], "id": ids}
+    second = {"color": dark[:64, :72], "height": dark[:64, :72, :1], "id": 7 + ids.repeat(2, 0).repeat(2, 1)}
+    maps, other = ({role: Map(image, role) for role, image in of.items()} for of in (first, second))
+    images = otsynth_core.mix(maps, other, t=t, size=(54, 48), device="numpy", quality="draft").images
+    assert [image.shape[:2] for image in images.values()] == [(48, 54), (24, 27), (24, 27)]
+    assert t < 1 or set(np.unique(images["id"])) <= set(np.unique(second["id"]))
+
+
+def test_a_small_exemplar_wants_a_size(exemplar: np.ndarray) -> None:
+    with pytest.raises(InputError, match="give its size"):
+        otsynth_core.mix(exemplar[:6, :6], exemplar, device="numpy")
+
+
 def test_maps_that_one_material_has_alone_are_left_out_and_told(exemplar: np.ndarray, dark: np.ndarray) -> None:
     for t in (0.5, 1):
         made = otsynth_core.mix(

@@ -39,6 +39,15 @@ def test_what_does_not_repeat_has_no_period(u: np.ndarray) -> None:
     assert period.found(u) == (None, None)
 
 
+@pytest.mark.parametrize("repeats", [True, False])
+def test_large_bright_pictures_of_low_contrast_are_seen_as_they_are(repeats: bool) -> None:
+    u = np.random.default_rng(0).standard_normal((64 if repeats else 2048, 2048, 3)).astype(np.float32)
+    u = 0.85 + 0.012 * (np.tile(u, (32, 1, 1)) if repeats else u)
+    R = period.autocorrelation(u)
+    assert R[64] == pytest.approx(1 if repeats else 0, abs=0.02)
+    assert R[200:230].max() < 0.05
+
+
 def test_a_photo_has_no_period(photo: np.ndarray) -> None:
     assert period.found(photo) == (None, None)
 
