@@ -23,13 +23,18 @@ class TritonKernels(TorchKernels):
     """Implements `Kernels`; see there for what each operation means."""
 
     def tried(self) -> TritonKernels:
-        """Itself, after every kernel has been compiled and run once. Raises whatever goes wrong in that."""
-        X, psi = torch.zeros((8, 8, 16), device=self.device), torch.zeros((8, 8), device=self.device)
-        C, u = torch.zeros((2, 8, 8), device=self.device, dtype=torch.int32), X[..., :3].contiguous()
+        """Itself, after every kernel has been compiled and run once, for shapes as the solver has them.
+
+        Raises whatever goes wrong in that.
+        """
+        X, psi = torch.zeros((8, 8, 24), device=self.device), torch.zeros((8, 8), device=self.device)
+        C = torch.zeros((2, 8, 8), device=self.device, dtype=torch.int32)
+        grace = psi.mean()
         self.assign(X, X, psi)
         self.assign(X, X, psi, But(C, 1, 0.0))
-        self.sweep(X, X, psi, C, Offers(1, (2, 2, 2), 0.0, 0), (True, True), slice(0, 8))
-        self.vote(u, C, psi + 1, 1, (8, 8))
+        for wrap in ((True, True), (False, False)):
+            self.sweep(X, X, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
+        self.vote(torch.zeros((12, 12, 3), device=self.device), C, psi + 1, 5, (12, 12))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # or what goes wrong is told later, where nobody expects it
         return self
