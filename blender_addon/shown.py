@@ -33,8 +33,10 @@ def show(made: Iterable[tuple[bpy.types.Image | None, bpy.types.Image]]) -> None
 
 
 @contextmanager
-def again(mask: bpy.types.Image | None, replace: bool) -> Iterator[None]:
+def again(mask: bpy.types.Image | None, replace: bool) -> Iterator[int | None]:
     """The source stands in the place of its result where that is made once more, and is gone again if nothing comes.
+
+    Yields the result's number in this session, None where the editor shows none that is made again.
 
     mask: what is to be filled, if it was painted on a copy of the source; replace: the result is to be replaced.
     """
@@ -43,12 +45,12 @@ def again(mask: bpy.types.Image | None, replace: bool) -> Iterator[None]:
     place, result = (space.as_pointer(), space.image.session_uid) if editor else (0, 0)
     source = numbered.get(_before.get(result, 0)) if _in.get(place) == result else None
     if source is None or not (replace or (mask is not None and mask.get(nodes.PAINTED) == source)):
-        yield
+        yield None
         return
     before = source.session_uid
     space.image = source
     try:
-        yield
+        yield result
     except BaseException:
         back = next((image for image in bpy.data.images if image.session_uid == result), None)
         for one in _spaces():

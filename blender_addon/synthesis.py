@@ -73,8 +73,11 @@ def work(
     options: those of the operator, see `properties`. wait: how the worker is waited for; headless nobody sees previews.
     """
     mask = bpy.data.images.get(options.mask) if kind.task == Fill.task and options.mask_from == "image" else None
-    with shown.again(mask, options.again == "replace"):
-        return (yield from _work(context, options, kind, wait))
+    with shown.again(mask, options.again == "replace") as last:
+        images = yield from _work(context, options, kind, wait)
+    if options.again == "replace":
+        _cleared(last, kind, images)
+    return images
 
 
 def _work(
@@ -277,6 +280,13 @@ def _mark(
                 image.asset_mark()
             if one.role not in _UNTOLD:
                 image.otsynth_role = one.role  # which its place in the material need not tell
+
+
+def _cleared(last: int | None, kind: Kind, images: list[bpy.types.Image]) -> None:
+    """Deletes a result that was kept by nothing but us, now that another one of its kind is there in its place."""
+    image = next((one for one in bpy.data.images if one.session_uid == last), None)
+    if image is not None and image not in images and json.loads(image[nodes.REPORT])["task"] == kind.task:
+        variants.drop(image, ours=True)
 
 
 def lead(sources: list[Source]) -> Source:

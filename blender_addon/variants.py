@@ -68,15 +68,23 @@ def keep(image: bpy.types.Image) -> int:
     return gone
 
 
-def drop(image: bpy.types.Image | None) -> None:
-    """Deletes an image that nothing shows any more, and the variants that could only be reached from it; no asset."""
+def drop(image: bpy.types.Image | None, ours: bool = False) -> None:
+    """Deletes an image that nothing shows any more, and the variants that could only be reached from it; no asset.
+
+    ours: that it is kept without users is none of the user's wishes, as it is with variants.
+    """
     if image is None:
         return
-    pressed = _pressed(image[_PRESS]) if _PRESS in image else []
-    if any(one.users > one.use_fake_user for one in pressed):
+    found = _pressed(image[_PRESS]) if _PRESS in image else [image]
+    if any(_used(one) for one in found):
         return
-    for one in pressed or [image]:
-        if pressed and one.asset_data is None:
+    for one in found:
+        if (ours or _PRESS in one) and one.asset_data is None:
             one.use_fake_user = False
-        if not one.users:
+        if not one.use_fake_user:
             bpy.data.images.remove(one)
+
+
+def _used(image: bpy.types.Image) -> bool:
+    """Whether something holds it. Among the number of its users an editor stays that has shown it once."""
+    return bool(bpy.data.user_map(subset={image})[image])

@@ -203,6 +203,21 @@ def test_in_the_image_editor_a_result_is_made_again_of_its_source(scene: Scene) 
         assert json.loads(space.image["otsynth"])["source"] == shown
 
 
+def test_an_image_that_is_in_no_node_keeps_one_result_where_the_last_is_replaced(scene: Scene) -> None:
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = bpy.data.images.load(str(png(scene.folder / "solo.png", picture(40, 48, 3))))
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        for seed in (1, 2, 3):
+            assert bpy.ops.otsynth.tile(again="replace", seed=seed, **OPTIONS) == {"FINISHED"}
+        assert [image.name for image in bpy.data.images if image.name.startswith("solo_tile")] == [space.image.name]
+        assert json.loads(space.image["otsynth"])["seed"] == 3
+        bpy.ops.otsynth.tile(method="heal", **OPTIONS)  # of what is shown, and beside it
+        assert sum(image.name.startswith("solo_tile") for image in bpy.data.images) == 2
+
+
 def test_a_mask_for_a_whole_material_is_painted_on_what_its_results_were_made_of(scene: Scene) -> None:
     bpy.ops.otsynth.tile(whole=True, use=True, **OPTIONS)
     scene.tree.nodes.active = results(scene)[0]
