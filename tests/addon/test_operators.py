@@ -103,6 +103,20 @@ def test_only_the_ending_of_a_file_is_cut_from_the_name(scene: Scene) -> None:
     assert new_node(scene).image.name == "rock.v1.2 final_tile"
 
 
+@pytest.mark.parametrize(("given", "size"), [({"width": 96}, (96, 80)), ({"height": 20}, (24, 20))])
+def test_a_side_alone_keeps_the_proportion(scene: Scene, given: dict, size: tuple[int, int]) -> None:
+    bpy.ops.otsynth.synthesize(**given, device="numpy", quality="draft")
+    (made,) = (node.image for node in scene.tree.nodes if node.type == "TEX_IMAGE" and node.name != scene.node_name)
+    assert tuple(made.size) == size
+
+
+def test_the_number_of_a_second_image_of_a_name_is_no_part_of_it(scene: Scene) -> None:
+    scene.node.image = bpy.data.images.load(scene.node.image.filepath, check_existing=False)
+    assert scene.node.image.name == "wall.png.001"
+    bpy.ops.otsynth.tile(device="numpy", quality="draft")
+    assert "wall_tile" in bpy.data.images
+
+
 def test_a_size_that_is_given_counts(scene: Scene) -> None:
     bpy.ops.otsynth.tile(width=32, height=24, device="numpy")
     assert tuple(new_node(scene).image.size) == (32, 24)

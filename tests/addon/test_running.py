@@ -426,6 +426,12 @@ def test_replacing_a_variant_takes_the_others_along(scene: Scene) -> None:
     assert len([image for image in bpy.data.images if "_tile" in image.name]) == 1
 
 
+def test_variants_that_are_assets_stay_when_another_takes_their_place(scene: Scene) -> None:
+    made = {image.name for image in variations(scene, 3, asset=True)}
+    bpy.ops.otsynth.tile(device="numpy", again="replace")
+    assert made <= {image.name for image in bpy.data.images}
+
+
 def test_a_variant_that_is_used_elsewhere_is_neither_replaced_away_nor_deleted(scene: Scene) -> None:
     made = variations(scene, 3)
     scene.tree.nodes.new("ShaderNodeTexImage").image = made[1]
