@@ -28,7 +28,7 @@ AS_GOOD = 0.85
 """A shorter period is preferred whose peak is at least this share of the highest."""
 MOST = 0.15
 """How much an exemplar is stretched at most, so that its periods fit."""
-LINES = 4096
+LINES = 2048
 """About how many columns of numbers the autocorrelation is taken of, at most: more tell nothing new."""
 LOBES = 8
 """Zeros on either side of the kernel that stretches."""

@@ -153,11 +153,13 @@ def waits(exemplar: np.ndarray, device: str) -> None:
         torch.cuda.set_sync_debug_mode("warn")
         steps = 0
         none = (None, None)
-        for _ in transport.solve(
-            compute, [transport.Exemplar(exemplar, none)], (512, 512), (True, True), 0, levels.EFFORTS["normal"]
-        ):
-            steps += 1
-        torch.cuda.set_sync_debug_mode("default")
+        try:
+            for _ in transport.solve(
+                compute, [transport.Exemplar(exemplar, none)], (512, 512), (True, True), 0, levels.EFFORTS["normal"]
+            ):
+                steps += 1
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
     print(f"\nWaited for the device {len(caught)} times in {steps} steps of a solve: {', '.join(places(caught))}.")
 
 
