@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otsynth_core import holes, lines
+from otsynth_core import holes, kernels, lines
 from otsynth_core.holes import Hole
+from otsynth_core.known import Known
 
 SIDE = 5
 
@@ -168,3 +169,15 @@ def test_depth_counts_from_outside() -> None:
     deep = holes.depth(mask, 2)
     assert deep.max() == 2
     np.testing.assert_array_equal(deep[4], [0] * 6 + [1] + [2] * 5)
+
+
+def test_potentials_are_eased_the_more_the_smaller_the_hole_is(disc: np.ndarray) -> None:
+    picture = np.random.default_rng(0).random((*disc.shape, 1)).astype(np.float32)
+    shares = []
+    for mask in (disc, disc & (np.indices(disc.shape)[1] < np.flatnonzero(disc.any(0))[6])):
+        view = viewed(picture, mask)[0]
+        own = Known(kernels.load("numpy"), view)
+        shares.append(float(own.eased(np.float32(2), np.float32(3))) - 2)
+        n, m = (~view.pinned).sum(), view.allowed.sum()
+        assert shares[-1] == pytest.approx((n / (n + m)) ** 0.5, rel=1e-5)
+    assert shares[1] < shares[0] < 1

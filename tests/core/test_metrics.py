@@ -94,6 +94,15 @@ def test_copied_share(noise: np.ndarray) -> None:
     assert metrics.copied(noise[:40, :40], noise) == 0  # smaller than a window
 
 
+def test_a_copy_is_seen_though_its_middle_looks_more_like_another_place() -> None:
+    rng = np.random.default_rng(0)
+    exemplar = rng.random((60, 150, 1))
+    image = exemplar[:48, :48].copy()
+    image[20:28, 20:28] += 0.02 * rng.standard_normal((8, 8, 1))
+    exemplar[30:38, 100:108] = image[20:28, 20:28]
+    assert metrics.copied(image, exemplar) == 1
+
+
 @pytest.mark.parametrize("contrast", [1, 1e-3, 1e-4])
 def test_copies_are_seen_at_any_contrast(noise: np.ndarray, contrast: float) -> None:
     faint = (0.5 + contrast * noise).astype(np.float32)
