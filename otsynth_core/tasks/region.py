@@ -49,7 +49,7 @@ def grey(image: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     Raises InputError where it does not lie on the result.
     """
     soft, brightest = _grey(image, size, what, "result")
-    if image.dtype.kind == "u" and 0 < brightest * np.iinfo(image.dtype).max <= 1:
+    if image.dtype.kind == "u" and round(brightest * np.iinfo(image.dtype).max) == 1:
         raise InputError(f"{what} is nearly black: its brightest value is 1 of {1 / brightest:.0f}; white is the most")
     return soft
 
