@@ -208,15 +208,11 @@ def _full_disk(where: str) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
+        another = "another in Preferences > File Paths > Temporary Files, and start Blender again"
         if not _is_full(error):
-            raise JobError(
-                f"The temporary folder {where} cannot be used ({error.strerror})",
-                "Choose another in Preferences > File Paths > Temporary Files, and start Blender again",
-            ) from error
-        hint = (
-            "Free some space, or choose another in Preferences > File Paths > Temporary Files, and start Blender again"
-        )
-        raise JobError(f"The temporary folder {where} is full", hint) from error
+            what = f"The temporary folder {where} cannot be used ({error.strerror})"
+            raise JobError(what, f"Choose {another}") from error
+        raise JobError(f"The temporary folder {where} is full", f"Free some space, or choose {another}") from error
 
 
 def _is_full(error: Exception) -> bool:

@@ -91,16 +91,24 @@ def feathered(soft: np.ndarray, margin: int, wrap: tuple[bool, bool]) -> np.ndar
     """A mask that fades out within so many pixels around what it was."""
     if not margin or not soft.any():
         return soft
-    near = soft
+    soft, box = soft.copy(), []
+    for axis in (0, 1):  # no more is looked at than what it reaches
+        lines = np.flatnonzero(soft.any(1 - axis))
+        start, stop, side = int(lines[0]) - margin, int(lines[-1]) + 1 + margin, soft.shape[axis]
+        over = wrap[axis] and (start < 0 or stop > side)
+        box.append(slice(0, side) if over else slice(max(0, start), stop))
+    part = soft[box[0], box[1]]
+    near = part.copy()
     for step in range(1, margin + 1):
         p = near
         for axis in (0, 1):
             p = np.pad(p, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="wrap" if wrap[axis] else "edge")
-        around = [near, p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]]
+        around = [p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]]
         if step % 2 == 0:  # now a square, now a diamond: nearly a circle
             around += [p[:-2, :-2], p[2:, 2:], p[:-2, 2:], p[2:, :-2]]
-        near = np.maximum.reduce(around)
-        soft = np.maximum(soft, near * np.float32(1 - step / (margin + 1)))
+        for one in around:
+            np.maximum(near, one, out=near)
+        np.maximum(part, near * np.float32(1 - step / (margin + 1)), out=part)
     return soft
 
 

@@ -45,12 +45,11 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
 
 def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     size = maps.lead.size
-    levels.check(*size)
+    least = 2 + 2 * levels.SIDE
+    if min(size) < least:
+        raise InputError(f"exemplar is {Size(*size[::-1])} px: healing wants {least} px a side; resynthesize it")
     planes = maps.compared()
     width = request.band or band(planes) * maps.reduction
-    if min(size) - 2 * levels.SIDE < 2:
-        most = f"{2 + 2 * levels.SIDE} px a side are wanted"
-        raise InputError(f"exemplar is {Size(*size[::-1])} px: too small to be healed, {most}; resynthesize it")
     if 2 * width > min(size) - 2 * levels.SIDE:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -229,6 +230,12 @@ def test_a_name_that_the_stream_cannot_say_is_told_all_the_same(exemplar: Path) 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert "m\\xfc\\u82d4.png" in done.stdout
+
+
+def test_a_stream_that_is_no_file_is_told_as_well(exemplar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert cli.main(["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), "--device", "numpy"]) == 0
+    assert "made.png" in sys.stdout.getvalue()
 
 
 def test_mix_takes_folders_of_maps(tmp_path: Path) -> None:

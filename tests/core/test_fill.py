@@ -185,6 +185,17 @@ def test_a_margin_around_a_soft_mask_only_falls(edge: int) -> None:
     assert line[39] == 0 < line[30]
 
 
+def test_a_margin_goes_over_the_edge_where_the_image_does() -> None:
+    soft = np.zeros((40, 60), np.float32)
+    soft[1:4, 20:30] = 1
+    wrapped, cut = (region.feathered(soft, 6, (wraps, False)) for wraps in (True, False))
+    moved = region.feathered(np.roll(soft, 15, 0), 6, (True, False))
+    np.testing.assert_array_equal(np.roll(moved, -15, 0), wrapped)
+    assert wrapped[-1].any()
+    assert not cut[-1].any()
+    np.testing.assert_array_equal(cut[:12], wrapped[:12])
+
+
 @pytest.mark.parametrize("value", [77, 1])
 def test_a_mask_without_white_is_refused_whatever_its_alpha(exemplar: np.ndarray, value: int) -> None:
     mask = np.zeros((*exemplar.shape[:2], 4), np.uint8)
@@ -194,7 +205,7 @@ def test_a_mask_without_white_is_refused_whatever_its_alpha(exemplar: np.ndarray
 
 
 def test_what_is_too_small_to_be_healed_is_told_so(exemplar: np.ndarray) -> None:
-    with pytest.raises(InputError, match="too small to be healed"):
+    with pytest.raises(InputError, match="healing wants 12 px a side"):
         otsynth_core.tile(exemplar[:9, :40], method="heal", **OPTIONS)
 
 
