@@ -36,8 +36,6 @@ SAMPLE = 64
 LEAST = 1e-4
 """Least variance that a direction of patches is taken to have, as a share of all directions' together."""
 
-_TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
-
 
 def transport(a: Basis, b: Basis) -> np.ndarray:
     """T (s s C, s s C), symmetric: from patches of a's exemplar, its mean taken off, to those of b's.
@@ -148,7 +146,7 @@ def mixed(
     levels = pyramid.depth(*a.shape[:2])
     least, most = np.minimum(a.min((0, 1)), b.min((0, 1))), np.maximum(a.max((0, 1)), b.max((0, 1)))
     for level in range(levels):
-        low_a, low_b = (_smoothed(u, 2**level, wrap) for u in (a, b))
+        low_a, low_b = (pyramid.smooth(u, wrap, 2**level) for u in (a, b))
         yield (level + 0.5) / levels
         fine_a, fine_b = a - low_a, b - low_b
         total += _gain(fine_a, fine_b, t) * ((1 - t) * fine_a + t * fine_b)
@@ -163,13 +161,3 @@ def _gain(a: np.ndarray, b: np.ndarray, t: float | np.ndarray) -> float | np.nda
     own = (1 - t) ** 2 * aa + t**2 * bb + 2 * t * (1 - t) * ab
     wanted = ((1 - t) * aa**0.5 + t * bb**0.5) ** 2
     return np.sqrt((wanted + TINY) / (own + TINY)).clip(1, MOST)
-
-
-def _smoothed(u: np.ndarray, step: int, wrap: tuple[bool, bool]) -> np.ndarray:
-    """u with a binomial filter of 5 taps that are `step` pixels apart; borders wrap or are mirrored."""
-    for axis in (0, 1):
-        n = u.shape[axis]
-        index = np.pad(np.arange(n), 2 * step, mode="wrap" if wrap[axis] else "symmetric")
-        taps = (tap * np.take(u, index[k * step : k * step + n], axis) for k, tap in enumerate(_TAPS))
-        u = sum(taps)  # type: ignore[assignment]
-    return u

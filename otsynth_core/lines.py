@@ -10,7 +10,6 @@ Optimization* (2015), but without edges that would have to be decided on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -22,8 +21,6 @@ WEIGHT = 0.5
 """Variance of both planes together, as a share of that of a level's colours."""
 FAINT = 0.02
 """Lines whose own variance is this share of the colours' have half of that weight: a slope's banding is no line."""
-TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
-
 
 Halving = Callable[[np.ndarray, int], np.ndarray]
 """Brings planes (h, w, 2) of a level, by its index, to the next one."""
@@ -40,7 +37,7 @@ def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)
 
 def axis(stack: list[np.ndarray], around: tuple[bool, bool] = (False, False)) -> np.ndarray:
     """float32 (C,): the direction in which pixels of details (h, w, C) vary most, all levels alike; not downwards."""
-    details = [level - smooth(level, around) for level in stack[FINEST - 1 : -1]]
+    details = [level - pyramid.smooth(level, around) for level in stack[FINEST - 1 : -1]]
     C = sum(np.tensordot(one, one, ((0, 1), (0, 1))) / one[..., 0].size for one in details)
     along = np.linalg.eigh(C)[1][:, -1]
     return (along if along.sum() >= 0 else -along).astype(np.float32)
@@ -52,7 +49,7 @@ def planes(
     """float32 (h, w, 2) for each level of a picture from `FINEST` on: of what is bright, what is dark along an axis."""
     lines, made = np.zeros((), np.float32), []
     for level, finer in enumerate(stack[FINEST - 1 : -1], FINEST - 1):
-        signed = (finer - smooth(finer, around)) @ along
+        signed = (finer - pyramid.smooth(finer, around)) @ along
         lines = halving(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2), level)
         made.append(np.sqrt(lines))
     return made
@@ -72,13 +69,3 @@ def joined(stack: list[np.ndarray], lines: list[np.ndarray], weights: list[float
     """float32 (h, w, C + 2): a picture's levels from `FINEST` on, their planes of lines behind their colours."""
     each = zip(stack[FINEST:], lines, weights, strict=True)
     return [np.concatenate([colours, np.float32(weight) * shown], 2) for colours, shown, weight in each]
-
-
-def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
-    """(H, W, C) by a binomial filter of 5 taps along each axis; borders are mirrored, where it does not go around."""
-    for along in (0, 1):
-        n = u.shape[along]
-        mode: Literal["wrap", "symmetric"] = "wrap" if around[along] else "symmetric"
-        padded = np.pad(u, [(2, 2) if a == along else (0, 0) for a in range(3)], mode=mode)
-        u = sum(tap * padded.take(range(t, t + n), along) for t, tap in enumerate(TAPS))
-    return u

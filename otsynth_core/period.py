@@ -1,14 +1,14 @@
-"""Whether an exemplar repeats, how often, and phases: what keeps a repeating structure in step all over the result.
+"""Periods and phases: what keeps a repeating structure in step all over the result.
 
-The normalised autocorrelation of the exemplar along an axis is R(t) = <e, e shifted by t> over their overlap. A period
-is a peak of it that stands high and rises well above what lies before. Patches that are to stand in the result at
-position p are then compared with those of the exemplar at position q by their phases as well,
+Patches that are to stand in the result at position p are compared with those of the exemplar at position q by their
+phases as well,
 
     |x_i - y_j|^2 + 4 a^2 sin^2(pi (p / T' - q / T)),
 
 which is the squared distance of a (cos 2 pi p / T', sin 2 pi p / T') to the same of q and T: two more numbers of the
 descriptor. T' is T, or near it where the result wraps and its side is no multiple of T. Where that is more than a pixel
 over the side, the exemplar is stretched before anything else (`lattice`): copies of a structure that does not fit tear.
+How T is found: see `repeats`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,8 @@ import numpy as np
 
 from .spec import Size
 
-SHORTEST = 6
-"""Shortest period that is looked for, in pixels."""
-HIGH, RISE = 0.35, 0.3
-"""How high a peak of R must stand, and how far above the least R before it, to be taken for a period."""
-AS_GOOD = 0.85
-"""A shorter period is preferred whose peak is at least this share of the highest."""
 MOST = 0.15
 """How much an exemplar is stretched at most, so that its periods fit."""
-LINES = 2048
-"""About how many columns of numbers the autocorrelation is taken of, at most: more tell nothing new."""
 LOBES = 8
 """Zeros on either side of the kernel that stretches."""
 AMPLITUDE = 0.4
@@ -52,11 +44,6 @@ class Period:
 
 Periods = tuple[Period | None, Period | None]
 """Down and across."""
-
-
-def found(exemplar: np.ndarray) -> Periods:
-    """The periods of an exemplar (H, W, C), each at most half its side; None where there is none."""
-    return _found(exemplar), _found(exemplar.swapaxes(0, 1))
 
 
 def snapped(size: Size, periods: Periods) -> Size:
@@ -219,41 +206,3 @@ def phases(
         angle = 2 * np.pi * (np.arange(first, first + side) + 0.5) / length
         both.append((np.sqrt(share * variance) * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32))
     return both[0], both[1]
-
-
-def autocorrelation(exemplar: np.ndarray) -> np.ndarray:
-    """R(t) along the rows' axis for t from 0 to a little over half of it, by FFT; of some columns of many."""
-    n = len(exemplar)
-    f = exemplar[:, :: max(1, exemplar[0].size // LINES)]
-    f = (f - f.mean((0, 1), np.float64)).reshape(n, -1)  # in float32 a sum of millions is off by percents
-    products = np.zeros(2 * n)
-    for columns in np.array_split(f, -(-f.shape[1] // 256), 1):
-        products += np.fft.irfft((np.abs(np.fft.rfft(columns, 2 * n, axis=0)) ** 2).sum(1), 2 * n)
-    energy = (f * f).sum(1)
-    first, last = np.cumsum(energy)[::-1], np.cumsum(energy[::-1])[::-1]  # of the n - t first and last rows
-    lags = n // 2 + 2
-    return products[:lags] / np.maximum(np.sqrt(first[:lags] * last[:lags]), 1e-12)
-
-
-def _found(exemplar: np.ndarray) -> Period | None:
-    R = autocorrelation(exemplar)
-    half = len(R) - 2
-    tops = [t for t in range(SHORTEST, half + 1) if R[t] == R[t - 3 : t + 4].max()]
-    sure = [t for t in tops if R[t] > HIGH and R[t] - R[:t].min() > RISE]
-    if not sure:
-        return None
-    first = next(t for t in sure if R[t] >= AS_GOOD * R[sure].max())
-    length, multiple = _vertex(R, first), 1
-    while True:  # a multiple of the period tells its length more finely
-        near = [t for t in tops if abs(t - (multiple + 1) * length) <= 2 and R[t] > R[first] / 2]
-        if not near:
-            return Period(length, float(R[first]))
-        multiple += 1
-        length = _vertex(R, max(near, key=lambda t: R[t])) / multiple
-
-
-def _vertex(R: np.ndarray, t: int) -> float:
-    """Where the parabola through R(t - 1), R(t), R(t + 1) is highest."""
-    before, here, after = R[t - 1 : t + 2]
-    bend = before - 2 * here + after
-    return t + float(0.5 * (before - after) / bend) if bend < 0 else float(t)

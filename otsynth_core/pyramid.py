@@ -1,4 +1,4 @@
-"""The Gaussian pyramid of the exemplar, and the schedule of levels that the solver walks from coarse to fine."""
+"""The Gaussian pyramid of the exemplar: how levels are made of one another, how many there are, and their sizes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ What is larger than a patch there is decided by chance: rows of bricks, which st
 
 TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
 TAPS /= TAPS.sum()
+BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
 def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
@@ -27,6 +28,18 @@ def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.
         padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode=mode)
         taps = (np.take(padded, 2 * np.arange(n) + t, axis) * TAPS[t].astype(u.dtype) for t in range(4))
         u = sum(taps)  # type: ignore[assignment]
+    return u
+
+
+def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int = 1) -> np.ndarray:
+    """(H, W, C) by a binomial filter of 5 taps, `step` pixels apart, on each axis; borders as in `downsample`."""
+    for axis in (0, 1):
+        n = u.shape[axis]
+        mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
+        padded = np.pad(u, [(2 * step, 2 * step) if a == axis else (0, 0) for a in range(3)], mode=mode)
+        shifted = (slice(k * step, k * step + n) for k in range(len(BINOMIAL)))
+        parts = (padded[rows] if axis == 0 else padded[:, rows] for rows in shifted)
+        u = sum(tap * part for tap, part in zip(BINOMIAL, parts, strict=True))
     return u
 
 

@@ -16,7 +16,7 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "pyramid", "tiling", "slopes", "lines", "holes", "boxes"},
+    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "slopes", "lines", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "carrying", "graft", "joints", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import assembly, boxes, holes, levels, period, transport
+from .. import assembly, boxes, holes, levels, repeats, transport
 from ..assembly import Solution
 from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
@@ -162,7 +162,7 @@ class _Job:
         views = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
         solving = transport.solve(
             compute,
-            [Exemplar(e, period.found(e))],
+            [Exemplar(e, repeats.found(e))],
             (image.shape[0], image.shape[1]),
             (False, False),
             request.seed,

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import barycenter, levels, period, transport
+from .. import barycenter, levels, period, repeats, transport
 from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
@@ -22,6 +22,8 @@ from .result import Result
 
 RENDERED = 1 / 8
 """About how long it takes to put a pixel of a map together, where to solve for one takes 1: for progress only."""
+TORN = 0.1
+"""How far apart opposite edges of a map of t may be, where the result wraps, before it is told."""
 HALF = 0.5
 """From so much of the second on, ids are the second's."""
 
@@ -57,6 +59,7 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
         result = yield from mapped(synthesize.steps(plain, alone), lambda step: replace(step, maps=alone))
         return replace(result, request=request, maps=maps, field=None, notes=(*notes, *result.notes))
     wrap = around(request.wrap)
+    notes = (*notes, *_torn(t, wrap))
     if request.gradient is not None:
         result = yield from descent.made(request, [(maps, 1 - t), (other, t)], asked, wrap)
         return replace(result, notes=(*notes, *result.notes))
@@ -64,6 +67,19 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
     return Result(request, maps, images, None, computed.device, seconds, (None, None), computed.retreats, notes=notes)
+
+
+def _torn(t: float | np.ndarray, wrap: tuple[bool, bool]) -> list[str]:
+    """Words about a map of t whose edges do not meet where the result wraps."""
+    if not isinstance(t, np.ndarray):
+        return []
+    meet = [float(np.abs(one[0] - one[-1]).mean()) for one in (t, t.T)]
+    return [
+        f"the t map is {off:.2f} off where {edges} meet: the mixture changes there at once;"
+        " make the map tile, or do not wrap"
+        for off, wraps, edges in zip(meet, wrap, ("top and bottom", "left and right"), strict=True)
+        if wraps and off > TORN
+    ]
 
 
 def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...]]:
@@ -133,7 +149,7 @@ class _Task:
         for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
             height, width = one.worked(one.lead.size, by)
             own = np.ascontiguousarray(planes[first : first + height, :width])
-            periods = period.found(own)
+            periods = repeats.found(own)
             ratios = period.fit(periods, solved, wrap)
             exemplar = Exemplar(period.stretched(own, ratios), period.scaled(periods, ratios), share)
             sizes = Sizes(((height, width), solved), (one.lead.size, size, size), ratios)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import levels, period, tiling, transport
+from .. import levels, period, repeats, tiling, transport
 from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import MapSet
@@ -26,8 +26,9 @@ RENDERED = 1 / 16
 
 def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
-    planes, periods = prepared(maps)
-    return (yield from made(request, maps, planes, periods))
+    if request.gradient is not None:
+        return (yield from descent.made(request, [(maps, 1.0)], request.size, around(request.wrap)))
+    return (yield from made(request, maps, *prepared(maps)))
 
 
 def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
@@ -36,17 +37,15 @@ def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
     if min(maps.worked(maps.lead.size)) < levels.SIDE:
         given, by = Size(*maps.lead.size[::-1]), maps.reduction
         raise InputError(
-            f"exemplar is {given} px: at a {by}th, as it is compared, too narrow; crop it along its length"
+            f"exemplar is {given} px: at 1/{by} of its size, as it is compared, too narrow; crop it along its length"
         )
     planes = maps.compared()
-    return planes, period.found(planes)
+    return planes, repeats.found(planes)
 
 
 def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
     wrap = around(request.wrap)
-    if request.gradient is not None:
-        return (yield from descent.made(request, [(maps, 1.0)], request.size, wrap))
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
     if min(size) < levels.SIDE:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import levels, period
+from .. import levels, period, repeats
 from ..maps import MapSet
 from ..progress import Step
 from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
@@ -28,18 +28,24 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.method == "heal":
         return (yield from _healed(request, maps))
+    height, width = maps.lead.size
+    own = Size(width, height)
+    if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
+        raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
+    if request.gradient is not None and request.size != SNAP:  # that solver keeps nothing in step
+        size = request.size if isinstance(request.size, Size) else own
+        alone = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
+        return replace((yield from synthesize.steps(alone, maps)), request=request)
     planes, periods = synthesize.prepared(maps)
     if request.size == SNAP and periods == (None, None):
         raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
-    height, width = maps.lead.size
-    if isinstance(request.size, Size):
-        size = request.size
-    elif min(height, width) < MIN_SIDE:
-        raise InputError(f"exemplar is {width}x{height} px: a result has {MIN_SIDE} px a side at least; give its size")
-    else:
-        size = period.snapped(Size(width, height), period.scaled(periods, (maps.reduction, maps.reduction)))
+    fitting = period.snapped(own, period.scaled(periods, (maps.reduction, maps.reduction)))
+    size = request.size if isinstance(request.size, Size) else fitting
     wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
-    result = yield from synthesize.made(wrapped, maps, planes, periods)
+    if request.gradient is not None:
+        result = yield from synthesize.steps(wrapped, maps)
+    else:
+        result = yield from synthesize.made(wrapped, maps, planes, periods)
     return replace(result, request=request)
 
 
@@ -56,7 +62,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     mask[width:-width, width:-width] = False
     wrapped = Fill(wrap="both", **_shared(request))
     result = yield from fill.steps(wrapped, maps, fill.Region(mask))
-    periods = period.found(planes)
+    periods = repeats.found(planes)
     torn = [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"
@@ -70,7 +76,7 @@ def band(planes: np.ndarray) -> int:
     """How wide a band along the edges of planes (H, W, C) should be: a few grains, within limits."""
     short, grain = min(planes.shape[:2]), 1
     for along in (planes, planes.swapaxes(0, 1)):
-        R = period.autocorrelation(along)
+        R = repeats.autocorrelation(along)
         low = np.flatnonzero(R < GRAIN)
         grain = max(grain, int(low[0]) if len(low) else len(R))
     return max(1, min(max(NARROW, GRAINS * grain), int(WIDE * short)))

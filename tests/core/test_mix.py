@@ -288,3 +288,18 @@ def test_materials_without_a_common_map_are_refused(exemplar: np.ndarray) -> Non
 def test_a_request_without_a_second_is_refused(exemplar: np.ndarray) -> None:
     with pytest.raises(InputError, match="nothing to mix with"):
         next(otsynth_core.tasks.steps(otsynth_core.Mix(), exemplar))
+
+
+def test_a_map_of_t_that_does_not_tile_is_told(exemplar: np.ndarray, dark: np.ndarray) -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None].repeat(64, 0)
+    notes = {
+        wrap: otsynth_core.mix(
+            exemplar[:64, :64], dark[:64, :64], t=t, size=(64, 64), wrap=wrap, quality="draft"
+        ).report()["warnings"]
+        for wrap, t in (("both", ramp), ("y", ramp), ("x", abs(2 * ramp - 1)))
+    }
+    assert notes["both"] == [
+        "the t map is 1.00 off where left and right meet: the mixture changes there at once; make the map tile, or do"
+        " not wrap"
+    ]
+    assert notes["y"] == notes["x"] == []

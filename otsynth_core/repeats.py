@@ -1,0 +1,160 @@
+"""Whether an exemplar repeats, along which axis, and how often.
+
+The normalised autocorrelation along an axis is R(t) = <e, e shifted by t> over their overlap. A period is a peak of it
+that stands high and rises well above what lies before. Courses of bricks of many colours, or a net of soiled hexagons,
+repeat in their contours alone: where no peak of e is high, R is taken of these as well, at three scales, and a lower
+one will do, if no other rises between its multiples, and if what repeats is in step: as boards and courses are, all
+along the other axis, or as a lattice, that repeats along both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import pyramid
+from .period import Period, Periods
+
+SHORTEST = 6
+"""Shortest period that is looked for, in pixels."""
+LINES = 1024
+"""Most columns of numbers that the autocorrelation of an exemplar is taken of: more tell nothing new."""
+FEWER = 256
+"""And that of contours."""
+HIGH, RISE = 0.5, 0.3
+"""How high a peak of R must stand, and how far above the least R before it, to be taken for a period."""
+LOW, RISEN = 0.3, 0.25
+"""And one of contours, or of an exemplar where no peak is so high."""
+AS_GOOD = 0.85
+"""A shorter period is preferred whose peak is at least this share of the highest."""
+RIVAL, OFF = 0.6, 0.15
+"""A low peak is none beside another of at least this share that stands this share of a period off all multiples."""
+TINY = 1e-12
+"""More than nothing: of what is flat."""
+STRIPS, IN_STEP = 6, 0.9
+"""In so many strips side by side the phases of a low peak are compared; 1: all are the same."""
+DOUBT = 0.75
+"""Most evidence that a low peak gives: what lies between contours need not repeat."""
+CONTOURS, SCALES = 512, 3
+"""Longest side, in pixels, at which contours are looked at first, and at how many scales, each half the one before."""
+
+
+def found(exemplar: np.ndarray) -> Periods:
+    """The periods of an exemplar (H, W, C), each at most half its side; None where there is none."""
+    axes = [_Seen.of(planes) for planes in (exemplar, exemplar.swapaxes(0, 1))]
+    periods = [_peak(one.R, HIGH, RISE) for one in axes]
+    if None in periods:
+        contours = _contours(exemplar)
+        seen = [[axis, *(_Seen.of(c.swapaxes(0, n), by, FEWER) for by, c in contours)] for n, axis in enumerate(axes)]
+        told = [None if period else _told(each) for period, each in zip(periods, seen, strict=True)]
+        lattice = all(period or low for period, low in zip(periods, told, strict=True))
+        periods = [
+            period or (low[0] if low and (lattice or low[1]) else None)
+            for period, low in zip(periods, told, strict=True)
+        ]
+    down, across = periods
+    return down, across
+
+
+def autocorrelation(exemplar: np.ndarray, columns: int = LINES) -> np.ndarray:
+    """R(t) along the rows' axis for t from 0 to a little over half of it, of so many columns of numbers, by FFT."""
+    n = len(exemplar)
+    f = exemplar[:, :: -(-exemplar[0].size // columns)]
+    f = (f - f.mean((0, 1), np.float64)).reshape(n, -1)  # in float32 a sum of millions is off by percents
+    products = np.zeros(2 * n)
+    for some in np.array_split(f, -(-f.shape[1] // 256), 1):
+        products += np.fft.irfft((np.abs(np.fft.rfft(some, 2 * n, axis=0)) ** 2).sum(1), 2 * n)
+    energy = (f * f).sum(1)
+    first, last = np.cumsum(energy)[::-1], np.cumsum(energy[::-1])[::-1]  # of the n - t first and last rows
+    lags = n // 2 + 2
+    return products[:lags] / np.maximum(np.sqrt(first[:lags] * last[:lags]), TINY)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Planes (h, w, c) whose rows may repeat, R of them, and how many pixels of the exemplar one of theirs is."""
+
+    planes: np.ndarray
+    R: np.ndarray
+    by: int
+
+    @classmethod
+    def of(cls, planes: np.ndarray, by: int = 1, columns: int = LINES) -> _Seen:
+        return cls(planes, autocorrelation(planes, columns), by)
+
+
+def _contours(exemplar: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Planes (h, w, 2) of what is bright, what is dark among fine detail, and how many pixels one of theirs is."""
+    grey, by = exemplar.mean(2, keepdims=True), 1
+    found: list[tuple[int, np.ndarray]] = []
+    while len(found) < SCALES and min(grey.shape[:2]) > 2 * SHORTEST:
+        if max(grey.shape[:2]) <= CONTOURS:
+            detail = grey - pyramid.smooth(pyramid.smooth(grey))
+            found.append((by, pyramid.smooth(np.concatenate([detail.clip(0), (-detail).clip(0)], 2))))
+        grey, by = pyramid.downsample(grey), 2 * by
+    return found
+
+
+def _told(seen: list[_Seen]) -> tuple[Period, bool] | None:
+    """The period that an exemplar or its contours tell best, by the finest that show it; and whether it is in step."""
+    peaks = [(one, peak) for one in seen if (peak := _peak(one.R, LOW, RISEN)) and not _rivalled(one.R, peak)]
+    if not peaks:
+        return None
+    best, peak = max(peaks, key=lambda told: told[1].evidence)
+    by, length = best.by, best.by * peak.length
+    for one in reversed(seen):
+        near = [t for t in _tops(one.R) if 2 * abs(one.by * t - length) <= by] if one.by < by else []
+        if near:
+            by, length = one.by, one.by * _length(one.R, max(near, key=lambda t: one.R[t]))
+    return Period(length, min(peak.evidence, DOUBT)), _step(best.planes, length / best.by) > IN_STEP
+
+
+def _step(planes: np.ndarray, length: float) -> float:
+    """From 0 to 1, how much of what repeats in the rows of strips side by side does so with one phase."""
+    whole = planes[: int(len(planes) // length * length)]
+    wave = np.exp(-2j * np.pi * np.arange(len(whole)) / length)
+    whole = whole - whole.mean((0, 1), np.float64)
+    z = np.stack([np.tensordot(wave, strip.mean(1), 1) for strip in np.array_split(whole, STRIPS, 1)])
+    return float(np.abs(z.sum(0)).sum() / max(np.abs(z).sum(), TINY))
+
+
+def _tops(R: np.ndarray) -> list[int]:
+    """Where R is highest among what is near, from `SHORTEST` to half the side."""
+    return [t for t in range(SHORTEST, len(R) - 1) if R[t] == R[t - 3 : t + 4].max()]
+
+
+def _peak(R: np.ndarray, high: float, rise: float) -> Period | None:
+    tops = _tops(R)
+    sure = [t for t in tops if R[t] > high and R[t] - R[:t].min() > rise]
+    if not sure:
+        return None
+    first = next(t for t in sure if R[t] >= AS_GOOD * R[sure].max())
+    return Period(_length(R, first), float(R[first]))
+
+
+def _length(R: np.ndarray, first: int) -> float:
+    """The period whose peak is at t = first, told more finely by peaks at its multiples as long as there are any."""
+    tops, length, multiple = _tops(R), _vertex(R, first), 1
+    while near := [t for t in tops if abs(t - (multiple + 1) * length) <= 2 and R[t] > R[first] / 2]:
+        multiple += 1
+        length = _vertex(R, max(near, key=lambda t: R[t])) / multiple
+    return length
+
+
+def _rivalled(R: np.ndarray, peak: Period) -> bool:
+    """Whether something else repeats nearly as well, as boards of many widths do: then nothing is in step."""
+    return any(
+        t > peak.length
+        and abs(t / peak.length - round(t / peak.length)) > OFF
+        and R[t] > RIVAL * peak.evidence
+        and R[t] - R[:t].min() > RISEN / 2
+        for t in _tops(R)
+    )
+
+
+def _vertex(R: np.ndarray, t: int) -> float:
+    """Where the parabola through R(t - 1), R(t), R(t + 1) is highest."""
+    before, here, after = R[t - 1 : t + 2]
+    bend = before - 2 * here + after
+    return t + float(0.5 * (before - after) / bend) if bend < 0 else float(t)
