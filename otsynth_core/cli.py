@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from dataclasses import Field as Option
@@ -20,6 +21,7 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 
 from . import curve, files, metrics, tasks
+from .kernels import ran_out
 from .maps import Map, MapSet
 from .progress import Step
 from .roles import ROLES, guessed
@@ -27,6 +29,8 @@ from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Request, Size, T
 from .tasks import Blend, Field, Region, Result, render, retreat
 
 BAR = 30
+SELDOM = 10.0
+"""Seconds between two lines on the way of a level that takes long, where nothing can be rewritten."""
 NUMBERS = {
     "seed": "N",
     "threads": "N",
@@ -66,9 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("cancelled: nothing was written", 1)
-    except MemoryError:
-        return _complain("out of memory: ask for a smaller --size, or give smaller images", 1)
     except Exception as error:
+        if ran_out(error):
+            return _complain("out of memory: ask for a smaller --size, or give smaller images", 1)
         if sys.flags.dev_mode:
             raise
         reason = (str(error).strip().splitlines() or [""])[0]
@@ -350,7 +354,8 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
         files.check_folder(there(path))
     beside = (getattr(options, name, None) for name in ("field", *BESIDE))
     others = _maps_of(options, getattr(options, "other", None) or [])
-    read = [*pictures, *others, *(path for path in beside if path)]
+    weights = getattr(options, "weights", None)
+    read = [*pictures, *others, *(path for path in (*beside, weights and Path(weights)) if path)]
     written = [path.resolve() for path in (*targets.values(), *notes)]
     for path in (*targets.values(), *notes):
         if written.count(path.resolve()) > 1:
@@ -358,7 +363,8 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
             raise InputError(f"{path}: would be written twice; choose another for the {kinds.get(path, 'image')}")
         if path.exists() and any(path.samefile(source) for source in read if source.exists()):
             raise InputError(
-                f"{path}: would overwrite an exemplar, a mask or a field that is read; choose another name"
+                f"{path}: would overwrite a file that is read (an exemplar, mask, field or weights);"
+                " choose another name"
             )
     if options.save_field and getattr(options, "method", None) == "heal":
         raise InputError(f"{options.save_field}: healing has no field to keep; leave --save-field out")
@@ -385,7 +391,12 @@ def _worked(
             _tell(sys.stderr, f"otsynth: {words}\n")
         return computed.made, {"task": RENDER, "field": str(options.field)}, None
     request = _request(options)
-    result = tasks.finished(tasks.steps(request, maps, beside), None if options.quiet else _Bar())
+    bar = None if options.quiet else _Bar()
+    try:
+        result = tasks.finished(tasks.steps(request, maps, beside), bar)
+    finally:
+        if bar:
+            bar.end()
     for warning in result.report()["warnings"]:
         _tell(sys.stderr, f"otsynth: {warning}\n")
     return result.images, to_json(result.request), result
@@ -560,21 +571,32 @@ def _gradient(options: argparse.Namespace) -> Gradient | None:
 
 
 class _Bar:
-    """A progress bar on stderr: one line that is rewritten on a terminal, one line a level elsewhere."""
+    """A progress bar on stderr: a line that is rewritten on a terminal; elsewhere one a level, and every `SELDOM`."""
 
     def __init__(self) -> None:
         self.told = ""
         self.levels: set[tuple[int, bool]] = set()
+        self.last = time.monotonic()
 
     def __call__(self, step: Step) -> None:
         done = round(step.fraction * BAR)
-        text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} level {step.levels - step.level}/{step.levels}"
-        level_done = step.round == step.rounds
-        if text == self.told:
-            return
+        level = f"level {step.levels - step.level}/{step.levels}"
+        at = level if step.levels > 1 else f"round {step.round}/{step.rounds}"
+        text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} {at}"
         if sys.stderr is not None and sys.stderr.isatty():
-            _tell(sys.stderr, "\r" + text + ("\n" if step.fraction > 0.9999 else ""))
-            self.told = text if level_done else ""
-        elif level_done and (step.level, step.fraction > 0.9999) not in self.levels:
-            self.levels.add((step.level, step.fraction > 0.9999))
+            if text != self.told:
+                _tell(sys.stderr, "\r" + text)
+            self.told = text
+            return
+        last = step.level, step.fraction > 0.9999
+        ends, now = step.round == step.rounds and last not in self.levels, time.monotonic()
+        if ends or now - self.last > SELDOM:
+            self.last = now
+            self.levels |= {last} if ends else set()
             _tell(sys.stderr, text + "\n")
+
+    def end(self) -> None:
+        """Ends a line that is open: what follows has its own."""
+        if self.told:
+            _tell(sys.stderr, "\n")
+        self.told = ""

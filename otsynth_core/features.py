@@ -1,8 +1,9 @@
 """What is compared of two images: patches at several scales, layers of VGG. Each scale and each layer is a set.
 
 An image u is a tensor (1, C, H, W), a set of its features (n, d), row by row of a grid of places. Where the image
-wraps, it is read in a circle, so that to roll it changes nothing. All of it is operations whose adjoint autograd knows:
-from slopes of features (n, d) it finds that of u.
+wraps, it is read in a circle, so that to roll it by whole pixels of the coarsest scale changes nothing; of an odd side
+the last row is left out at each halving. All of it is operations whose adjoint autograd knows: from slopes of features
+(n, d) it finds that of u.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .spec import Gradient, InputError, Size
 SIDE = 4
 """Side of a patch, in pixels of its scale."""
 NONE: Wrap = (False, False)
+BOTH: Wrap = (True, True)
 
 
 class Features(Protocol):
@@ -46,11 +48,9 @@ def features(settings: Gradient, exemplars: Sequence[Tensor], size: tuple[int, i
     if settings.features != "vgg":
         for what, (height, width) in (*(("exemplar", one.shape[2:]) for one in exemplars), ("result", size)):
             if min(height, width) >> (settings.scales - 1) < SIDE:
-                scales = f"at {settings.scales} scales" if settings.scales > 1 else ""
+                scales = f" at {settings.scales} scales" if settings.scales > 1 else ""
                 out = "use a larger one, or fewer scales" if settings.scales > 1 else "use a larger one"
-                raise InputError(
-                    f"{what} is {Size(width, height)} px: smaller than one {SIDE} px patch {scales}; {out}"
-                )
+                raise InputError(f"{what} is {Size(width, height)} px: smaller than one {SIDE} px patch{scales}; {out}")
         kinds.append(Patches(settings.scales))
     if settings.features != "patches":
         planes = exemplars[0].shape[1]

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .features import NONE, Features, features
+from .features import BOTH, NONE, Features, features
 from .kernels import Wrap
-from .kernels.torch import choose
+from .kernels.torch import choose, every_thread
 from .losses import Loss, loss
 from .maps import resized
 from .progress import Step
 from .sources import Pixels, Source, noise
-from .spec import Gradient, InputError
+from .spec import ENTROPY, Gradient, InputError
 
 ADAM = 0.01
 """Adam's rate, for values from 0 to 1: the paper's."""
@@ -34,8 +34,6 @@ HISTORY, SEARCH = 20, 20
 """Steps that L-BFGS remembers, and how often it may look at the loss to find how far to go (strong Wolfe)."""
 PACE = 1.0
 """How far descent `fixed` moves a pixel toward the mean of its patches' answers."""
-ENTROPY = 0.01
-"""lam in variances of the exemplar's features, unless told."""
 
 
 @dataclass(frozen=True)
@@ -198,18 +196,25 @@ def _terms(
         with torch.no_grad():
             stock = what(exemplar, NONE)
         for k, (y, grid) in enumerate(zip(stock, what.grids(size, wrap), strict=True)):
-            share = np.asarray(objective.share, np.float32)
-            map = resized(share[..., None], grid)[..., 0] if share.ndim else np.full(grid, share, np.float32)
-            map = np.roll(
-                map, [-what.middles[k] * around for around in wrap], (0, 1)
-            )  # where it does not, grids are cut
-            amount = float(map.mean(dtype=np.float64))
+            given = np.asarray(objective.share, np.float32)
+            places = what.grids(size, BOTH)[k]
+            share = _at_middles(given, places, grid, what.middles[k]) if given.ndim else np.full(grid, given)
+            amount = float(share.mean(dtype=np.float64))
             if amount <= 0:
                 continue
-            weight = torch.from_numpy(np.ascontiguousarray(map.reshape(-1) / (amount * map.size))).to(y)
+            weight = torch.from_numpy(np.ascontiguousarray(share.reshape(-1) / (amount * share.size))).to(y)
             one = loss(settings.loss, y, settings.samples, entropy, generator)
             terms.append(_Term(k, one, amount, weight))
     return terms
+
+
+def _at_middles(share: np.ndarray, places: tuple[int, int], grid: tuple[int, int], middle: int) -> np.ndarray:
+    """A map of shares (h, w) where features have their middles: float32 of a grid's size.
+
+    places: how many features there are where the image wraps; where it does not, the grid lacks the last of them.
+    """
+    own = np.roll(resized(share[..., None], places)[..., 0], (-middle, -middle), (0, 1))
+    return own[: grid[0], : grid[1]]
 
 
 def _begun(
@@ -236,7 +241,7 @@ def _chosen(device: str) -> torch.device:
 def _computing(threads: int | None) -> Iterator[None]:
     """So many threads, and on a GPU the same result each time; who owns the loop gets back what was set before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads or every_thread())
     try:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False, deterministic=True):
             yield

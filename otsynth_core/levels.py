@@ -66,6 +66,7 @@ class Level:
 
     @property
     def work(self) -> int:
+        """About how long it takes, in comparisons of two patches."""
         n = math.prod(self.field)
         return sum(n * (self.ascents * math.prod(many) + self.searches * SEARCHED) for many in self.positions)
 

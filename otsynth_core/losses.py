@@ -197,7 +197,7 @@ class Sinkhorn:
 class Gram:
     """|G(x) - G(y)|^2 / 4, G(x) = sum_i weight_i x_i x_i^T, (d, d): Gatys et al. 2015.
 
-    They divide by d^2 as well, for features whose every number is about 1; ours are 1 long.
+    They divide by d^2 as well, for features whose every number is about 1; layers of VGG are here 1 long in the mean.
     """
 
     def __init__(self, y: Tensor) -> None:

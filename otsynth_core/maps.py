@@ -88,6 +88,7 @@ class Map:
 
     @property
     def channels(self) -> int:
+        """How many numbers a pixel has, alpha among them."""
         return 1 if self.image.ndim == 2 else self.image.shape[2]
 
     @property
@@ -103,6 +104,7 @@ class Map:
 
     @cached_property
     def opaque(self) -> bool:
+        """Whether no pixel is covered less than wholly: there is no alpha, or it is full everywhere."""
         full = np.iinfo(self.image.dtype).max if self.image.dtype.kind == "u" else 1
         return not self.has_alpha or bool((self.image[..., -1] == full).all())
 
@@ -120,7 +122,7 @@ class Map:
         if self.role == "normal":
             return self._vectors(pixels)[..., :2]
         color, alpha = self._split(pixels)
-        if self.linear:
+        if self.lit:
             color = np.sign(color) * np.log1p(np.abs(color) / self._brightness)
         if self._grey:
             color = color[..., :1]
@@ -135,7 +137,7 @@ class Map:
         if self.role == "normal":
             return np.concatenate([self._vectors(pixels), pixels[..., 3:]], 2)
         color, alpha = self._split(pixels)
-        if self._lit:
+        if self.lit:
             color = np.cbrt(color)
         return color if self.opaque else np.concatenate([color * alpha, alpha, color], 2)
 
@@ -156,7 +158,7 @@ class Map:
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
             color = (alpha * premultiplied + FAINT**2 * straight) / (alpha**2 + FAINT**2)
             pixels = np.concatenate([color, alpha], 2)
-        if self._lit:
+        if self.lit:
             shown = self.channels - self.has_alpha
             pixels = np.concatenate([pixels[..., :shown] ** 3, pixels[..., shown:]], 2)
         return self.stored(pixels)
@@ -174,7 +176,7 @@ class Map:
             color = (np.concatenate([planes, z], 2) + 1) / 2
         else:
             color = planes if self.opaque else planes[..., :-1] / np.maximum(planes[..., -1:], FAINT)
-            if self.linear:
+            if self.lit:
                 color = displayed(np.sign(color) * np.expm1(np.abs(color)) * self._brightness)
         color = np.broadcast_to(color[..., : 3 if color.shape[2] > 2 else 1], (*color.shape[:2], 3))
         return np.rint(255 * color.clip(0, 1)).astype(np.uint8)
@@ -216,7 +218,8 @@ class Map:
         return color.shape[2] == 3 and bool((color == color[..., :1]).all())
 
     @property
-    def _lit(self) -> bool:
+    def lit(self) -> bool:
+        """Whether it is colour in light's own units: of a map without light, linear says nothing."""
         return self.linear and self.role in ("color", "emission")
 
     @cached_property
@@ -312,6 +315,7 @@ class MapSet:
         return -(-size[0] // by), -(-size[1] // by)
 
     def weight(self, one: Map) -> float:
+        """How much a map counts where patches are compared: its own weight, or its role's."""
         return ROLES[one.role] if one.weight is None else one.weight
 
     def compared(self, by: int | None = None) -> np.ndarray:

@@ -43,7 +43,7 @@ def floor(exemplar: Array) -> float:
 def divergence(image: Array, exemplar: Array) -> float:
     """`distance` without its bias: less the mean of what two samples of either image alone are apart.
 
-    About 0 for images with the same patches, and for no others. Samples of what is blurred lie close together, so by
+    About 0 for images with the same patches. Samples of what is blurred lie close together, so by
     `distance` alone it comes out nearer to the exemplar than that is to itself; not by this. As Genevay et al.,
     *Learning Generative Models with Sinkhorn Divergences* (AISTATS 2018), eq. (5), with samples for the smoothing.
     """

@@ -32,6 +32,7 @@ class Basis:
 
     @property
     def channels(self) -> int:
+        """Of the image whose patches are described."""
         return len(self.mean) // self.side**2
 
     @property

@@ -25,6 +25,7 @@ PAIRS = 2**24
 A lattice of many is safe. Where there are few it would miss some, and the potentials of rare patches would swing.
 """
 STEPS = 3
+"""Of the ascent, under each."""
 
 CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
@@ -38,15 +39,18 @@ PACES = (1.1, 3.0, 3.0)
 """How fast the potentials of cells, classes and ranks rise, in costs of a typical patch a round."""
 
 
-def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float) -> Array:
+def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float, among: Array | None = None) -> Array:
     """psi near the maximum of F for these patches, started from psi: ascent on the entropic semi-dual, annealed.
 
-    scale: variance of the exemplar's descriptors, `Basis.variance`.
+    scale: variance of the exemplar's descriptors, `Basis.variance`. among: (h, w) above 0 for the patches that count.
     """
     if scale <= 0:  # one patch everywhere: there is nothing to choose
         return psi
     stride = math.ceil(math.sqrt(math.prod(X.shape[:2]) * math.prod(Y.shape[:2]) / PAIRS))
     lattice = X[::stride, ::stride]
+    if among is not None:
+        there = among[::stride, ::stride] > 0
+        lattice = (lattice[there] if there.any() else X[among > 0])[:, None]
     for lam in ANNEALING:
         psi = kernels.ascend(lattice, Y, psi, lam * scale, STEPS)
     return psi

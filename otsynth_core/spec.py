@@ -30,6 +30,8 @@ METHODS = ("resynthesize", "heal")
 QUALITIES = ("draft", "normal", "high")
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch", "numpy")
 FEATURES = ("patches", "vgg", "both")
+ENTROPY = 0.01
+"""Regularisation of the losses that have one, unless told."""
 LOSSES = ("ot", "entropic", "sinkhorn", "gram", "nearest")
 DESCENTS = ("adam", "lbfgs", "fixed")
 
@@ -87,7 +89,7 @@ class _Checked:
             value, limits = getattr(self, option.name), option.metadata
             if isinstance(option.default, bool) and type(value).__name__ not in ("bool", "bool_"):  # NumPy's as well
                 raise InputError(f"{option.name} is {value!r}: it must be true or false")
-            if "choices" in limits and value not in limits["choices"]:
+            if "choices" in limits and not (isinstance(value, str) and value in limits["choices"]):
                 raise InputError(f"{option.name} is {value!r}: it must be one of {', '.join(limits['choices'])}")
             if "min" in limits and not (value is None and option.default is None):
                 self._check_number(option.name, value, limits)
@@ -112,7 +114,11 @@ class _Common(_Checked):
     quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
     threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
     memory: int | None = _option(
-        None, "most MiB for temporary arrays; more than it takes by itself changes nothing", min=1, max=2**20
+        None,
+        "most MiB for temporary arrays, beside 64 at most that coarse levels take; more than it takes by itself changes"
+        " nothing",
+        min=1,
+        max=2**20,
     )
 
     def _check(self) -> None:
@@ -146,7 +152,7 @@ class Gradient(_Checked):
     samples: int = _option(2000, "of the exemplar's features, the most that are compared at a scale", min=16, max=2**28)
     entropy: float | None = _option(
         None,
-        "regularisation of entropic and sinkhorn, in variances of the features; 0.01 unless told",
+        f"regularisation of entropic and sinkhorn, in variances of the features; {ENTROPY} unless told",
         min=1e-6,
         max=10.0,
     )
@@ -268,7 +274,8 @@ def to_json(request: Request) -> dict[str, Any]:
 def from_json(values: Mapping[str, Any]) -> Request:
     """The request that `to_json` wrote; raises InputError for an unknown task, option or value."""
     values = dict(values)
-    kind = TASKS.get(values.pop("task", None))
+    task = values.pop("task", None)
+    kind = TASKS.get(task) if isinstance(task, str) else None
     if kind is None:
         raise InputError(f"task must be one of {', '.join(TASKS)}")
     if isinstance(values.get("gradient"), Mapping):

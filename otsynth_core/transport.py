@@ -37,6 +37,7 @@ from .progress import Step, portions
 HALF = 2, 1
 """Pixels of a level for so many of the next coarser one."""
 COMPONENTS = 16
+"""Principal components by which patches are compared."""
 LINED = 24
 """And of patches that have planes of lines beside their colours."""
 TRIED = 2
@@ -315,8 +316,8 @@ class _Part:
     def ascent(self, u: Array) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
         X, Y, psi = self.known.sought(self.kernels.project(u, self.d), self.Y, self.psi)
-        counted = X if self.among is None else X[self.among > 0][:, None]
-        psi = self.known.eased(psi, semidual.ascended(self.kernels, counted, Y, psi, self.variance))
+        ascended = semidual.ascended(self.kernels, X, Y, psi, self.variance, self.among)
+        psi = self.known.eased(psi, ascended)
         self.psi = self.known.spread(psi, self.psi)
         for rows in bands(slice(0, len(X)), graft.PORTION // (X.shape[1] * math.prod(Y.shape[:2]))):
             self.known.take(self.kernels.assign(X[rows], Y, psi), self.C, rows)

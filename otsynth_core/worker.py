@@ -95,6 +95,8 @@ def _leave() -> None:
 def _answer(line: str, answers: TextIO, folders: list[str]) -> dict[str, Any]:
     try:
         message = json.loads(line)
+        if not isinstance(message, dict):
+            raise InputError(f"message {line.strip()[:80]} is no object")
         match message.get("do"):
             case "run":
                 folders.append(message["folder"])

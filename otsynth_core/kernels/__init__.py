@@ -19,6 +19,7 @@ temporaries stay small at any size; X itself is never held whole but at coarse l
 
 from __future__ import annotations
 
+import logging
 import platform
 from contextlib import suppress
 from dataclasses import dataclass
@@ -187,10 +188,12 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
 
         device = choose(name)
         if device.type == "cuda":
-            with suppress(Exception):  # no Triton, no C compiler, a GPU too old: whatever it is, torch alone does too
+            try:
                 from .triton import TritonKernels
 
                 return TritonKernels(device, threads, memory).tried()
+            except Exception:  # no Triton, no C compiler, a GPU too old: whatever it is, torch alone does too
+                logging.getLogger(__name__).info("without Triton's kernels", exc_info=True)
         return TorchKernels(device, threads, memory)
 
     if device == "numpy":
@@ -207,8 +210,9 @@ def load(device: str, threads: int | None = None, memory: int | None = None) -> 
     try:
         return torch("cpu" if device == "torch" else device)
     except (ImportError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device is {device} but torch is not there ({reason}): install it or use cpu") from None
+        raise InputError(
+            f"device is {device} but torch is not there ({reason(error)}): install it or use cpu"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -242,6 +246,12 @@ def _free() -> int | None:
 
 TINY = 1e-30
 """Cost above zero: of an exemplar that is flat there is no other."""
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an error says, or its kind if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
 
 _FULL = "can't allocate memory", "not enough memory", "out of memory"
 """As torch says it on a processor with Linux and with Windows, and on GPUs of Apple."""

@@ -54,6 +54,11 @@ def _compute_with(threads: int | None) -> None:
         _before = None
 
 
+def every_thread() -> int:
+    """How many torch computes with where nobody says so."""
+    return _before or torch.get_num_threads()
+
+
 class TorchKernels:
     """Implements `Kernels`; see there for what each operation means."""
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from .. import kernels
 from ..maps import Map, MapSet
 from ..progress import Step
 from ..spec import Fill, InputError, Request, Size
@@ -35,17 +36,18 @@ def made(request: Request, stock: Stock, size: Size, wrap: tuple[bool, bool]) ->
     try:
         from .. import gradient
     except (ImportError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the gradient solver needs torch, which is not there ({reason}): install it") from None
+        told = kernels.reason(error)
+        raise InputError(f"the gradient solver needs torch, which is not there ({told}): install it") from None
     planes = [one.rendered() for one in (first, *(one for _, one in others))]
-    low, high = _range(first, planes)
+    least, most = (float(pick([pick(these) for these in planes])) for pick in (np.min, np.max))
+    low, high = _range(first, least, most)
     objectives = [
         gradient.Objective((these - low) / (high - low), share) for these, (_, share) in zip(planes, stock, strict=True)
     ]
 
     def own(values: np.ndarray) -> np.ndarray:
         """The map's planes, with no value that the exemplars could not have."""
-        return low + (high - low) * values.clip(0, 1)
+        return (low + (high - low) * values).clip(least, most)
 
     solving = gradient.solve(
         objectives, (size.height, size.width), wrap, request.gradient, request.seed, request.device, request.threads
@@ -77,8 +79,8 @@ def _only(maps: MapSet) -> tuple[str, Map]:
     """The name and the map of a set of one."""
     if len(maps.maps) > 1:
         raise InputError(
-            f"the gradient solver makes one image, and {len(maps.maps)} maps were given; leave --solver out for a whole"
-            " material"
+            f"the gradient solver makes one image, and {len(maps.maps)} maps were given; the transport solver makes"
+            " whole materials"
         )
     return next(iter(maps.maps.items()))
 
@@ -86,9 +88,13 @@ def _only(maps: MapSet) -> tuple[str, Map]:
 def _check(exemplars: Sequence[Map], size: Size) -> None:
     for one in exemplars:
         if one.role == "id":
-            raise InputError("a map of ids cannot be averaged, as the gradient solver does; leave --solver out")
-        if one.linear:
-            raise InputError("image is linear (HDR): the gradient solver takes encoded colour; leave --solver out")
+            raise InputError(
+                "a map of ids cannot be averaged, as the gradient solver does; choose the transport solver"
+            )
+        if one.lit:
+            raise InputError(
+                "image is linear (HDR): the gradient solver takes encoded colour; choose the transport solver"
+            )
         if one.rendered().shape[2] != exemplars[0].rendered().shape[2]:
             raise InputError(
                 f"exemplars have {exemplars[0].channels} and {one.channels} channels, or one of them is transparent:"
@@ -98,13 +104,12 @@ def _check(exemplars: Sequence[Map], size: Size) -> None:
         if max(width, height) > LARGEST:
             raise InputError(
                 f"{what} is {Size(width, height)} px: {LARGEST} px a side are the most for the gradient solver;"
-                " leave --solver out"
+                " choose the transport solver"
             )
 
 
-def _range(one: Map, planes: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The values that are 0 and 1 to the solver: those of black and white, or the least and the largest there are."""
-    if one.image.dtype.kind == "u" and one.role != "normal":
+def _range(one: Map, least: float, most: float) -> tuple[float, float]:
+    """What is 0 and what 1 to the solver: black and white, or the least and the most where values lie beyond."""
+    if one.role != "normal" and least >= 0 and most <= 1:
         return 0.0, 1.0
-    low, high = (float(pick([pick(these) for these in planes])) for pick in (np.min, np.max))
-    return low, high if high > low else low + 1
+    return least, most if most > least else least + 1

@@ -46,7 +46,7 @@ def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
 def grey(image: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     """float32 (H, W), 0 to 1, of an image that tells shares of each pixel of the result; what: its name.
 
-    Raises InputError where it does not lie on the result.
+    Raises InputError where it has another proportion than the result, or is nearly black.
     """
     soft, brightest = _grey(image, size, what, "result")
     if image.dtype.kind == "u" and round(brightest * np.iinfo(image.dtype).max) == 1:
@@ -162,7 +162,7 @@ def _like(name: str, one: Map, twin: Map) -> Map:
             f"{name}: is of whole numbers, and the other material's reaches from {twin.image.min():.3g} to"
             f" {twin.image.max():.3g}; save both as floats"
         )
-    if one.linear != twin.linear:
+    if one.lit != twin.lit:
         raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
     if one.role == "normal":
         if min(one.channels, 3) != min(twin.channels, 3):
@@ -223,9 +223,11 @@ def proportioned(maps: MapSet, sizes: dict[str, tuple[int, int]], lead: tuple[in
 
 
 def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image at another size, every pixel one of its own."""
-    return image[np.ix_(*(np.arange(m) * n // m for n, m in zip(image.shape, size, strict=False)))]
+    """An image at another size, every pixel the one of its own that lies under its middle."""
+    middles = ((2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(image.shape, size, strict=False))
+    return image[np.ix_(*middles)]
 
 
 def times(size: Sequence[int], ratios: Sequence[float]) -> tuple[int, int]:
+    """A size (height, width) stretched along each axis."""
     return round(size[0] * ratios[0]), round(size[1] * ratios[1])

@@ -68,14 +68,14 @@ class Field:
     sizes: Sizes
     around: Wrap
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """As an .npz file: its arrays, and a line of JSON."""
         words = json.dumps({"format": FORMAT, "around": self.around, **asdict(self.sizes)})
-        with path.open("wb") as file:
+        with Path(path).open("wb") as file:
             np.savez_compressed(file, field=self.field.astype(np.int16), weight=self.weight, about=np.array(words))
 
     @classmethod
-    def load(cls, path: Path) -> Field:
+    def load(cls, path: str | Path) -> Field:
         """Raises InputError for a file that `save` did not write."""
         try:
             with np.load(path, allow_pickle=False) as file:

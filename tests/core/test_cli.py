@@ -17,6 +17,7 @@ import pytest
 
 import otsynth_core
 from otsynth_core import cli, files, metrics
+from otsynth_core.progress import Step
 
 from .conftest import blobs
 
@@ -579,6 +580,54 @@ def test_the_gradient_solver_with_report_and_curve(exemplar: Path, verb: list[st
     assert files.read(curve).pixels.std() > 1
 
 
+def test_weights_are_not_overwritten(exemplar: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = exemplar.with_name("vgg.npz")
+    weights.write_bytes(b"weights")
+    given = ["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), *GRADIENT]
+    assert cli.main([*given, "--features", "vgg", "--vgg", str(weights), "--report", str(weights)]) == 2
+    assert "vgg.npz: would overwrite a file that is read" in capsys.readouterr().err
+    assert weights.read_bytes() == b"weights"
+
+
+def test_memory_that_torch_lacks_is_told_as_such(
+    exemplar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(cli, "_run", fails)
+    assert cli.main(["tile", str(exemplar), "-o", "made.png"]) == 1
+    assert capsys.readouterr().err == "otsynth: out of memory: ask for a smaller --size, or give smaller images\n"
+
+
+def test_what_takes_long_is_told_on_the_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    bar = cli._Bar()
+    for iteration in range(1, 101):
+        now[0] += 1
+        bar(Step(0, 1, iteration, 100, iteration / 100, lambda: np.zeros((1, 1, 3))))
+    bar.end()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0].endswith(" 11% round 11/100")
+    assert lines[-1].endswith("100% round 100/100")
+
+
+def test_what_is_said_after_a_bar_has_its_own_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.sys.stderr, "isatty", lambda: True, raising=False)
+    bar = cli._Bar()
+    bar(Step(2, 3, 1, 4, 0.1, lambda: np.zeros((1, 1, 3))))
+    bar.end()
+    assert capsys.readouterr().err.endswith("10% level 1/3\n")
+    bar.end()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -588,7 +637,7 @@ def test_the_gradient_solver_with_report_and_curve(exemplar: Path, verb: list[st
         ([*GRADIENT, "--save-field", "f.npz"], "the gradient solver has no field to keep; leave --save-field out"),
         ([*GRADIENT, "--curve", "c.txt"], "the curve is a picture; name it .png"),
         ([*GRADIENT, "--curve", "made.png"], "would be written twice; choose another for the curve"),
-        ([*GRADIENT, "--curve", "exemplar.png"], "would overwrite an exemplar"),
+        ([*GRADIENT, "--curve", "exemplar.png"], "would overwrite a file that is read"),
         ([*GRADIENT, "--entropy", "much"], "entropy is 'much': a number is wanted"),
         ([*GRADIENT, "--iterations", "0"], "iterations is 0"),
         ([*GRADIENT, "--method", "heal"], "method is heal: the gradient solver makes all of a picture anew"),

@@ -644,3 +644,8 @@ def test_sets_of_any_size_with_holes_anywhere(seed: int) -> None:
     known_stays(rough, images["roughness"], touched)
     assert images["color"][mask].max() < 200
     assert images["roughness"][touched].max() < 200
+
+
+def test_ids_at_another_size_are_those_under_the_middles_of_their_pixels() -> None:
+    assert region.nearest(np.arange(6)[:, None].repeat(2, 1), (2, 4)).tolist() == [[1] * 4, [4] * 4]
+    assert region.nearest(np.arange(2)[:, None], (5, 1))[:, 0].tolist() == [0, 0, 1, 1, 1]

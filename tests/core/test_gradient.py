@@ -15,6 +15,7 @@ import otsynth_core  # noqa: E402
 from otsynth_core import Gradient, InputError, Map, gradient, losses, metrics, patches, tasks  # noqa: E402
 from otsynth_core.features import features  # noqa: E402
 from otsynth_core.gradient import Descended, Objective, solve  # noqa: E402
+from otsynth_core.kernels import Wrap  # noqa: E402
 from otsynth_core.maps import MapSet  # noqa: E402
 from otsynth_core.progress import Step  # noqa: E402
 from otsynth_core.spec import Size, Synthesize, Tile, from_json, to_json  # noqa: E402
@@ -136,17 +137,17 @@ def test_shares_that_are_maps_tell_where_each_exemplar_shows() -> None:
     assert finished(solve(alone, (32, 48), (True, False), settings)).planes.mean() > 0.75
 
 
-def test_a_share_is_that_of_the_middle_of_a_patch() -> None:
+@pytest.mark.parametrize("wrap", [(True, True), (False, True), (False, False)])
+def test_a_share_is_that_of_the_middle_of_a_patch(wrap: Wrap) -> None:
     share = np.zeros((64, 64), np.float32)
     share[30:34, 34:38] = 1  # around (31.5, 35.5)
     e = gradient._tensor(blobs(40, 40, 3), torch.device("cpu"))
     what, objective = features(Gradient(), [e], (64, 64)), Objective(blobs(40, 40, 3), share)
-    terms = gradient._terms([objective], [e], what, (64, 64), (True, True), Gradient(), torch.Generator())
-    for scale, term in enumerate(terms):
-        side = 64 >> scale
-        weight = term.weight.reshape(side, side)
+    terms = gradient._terms([objective], [e], what, (64, 64), wrap, Gradient(), torch.Generator())
+    for scale, (term, grid) in enumerate(zip(terms, what.grids((64, 64), wrap), strict=True)):
+        weight = term.weight.reshape(grid)
         for axis, wanted in ((0, 31.5), (1, 35.5)):
-            first = float((weight.sum(1 - axis) * torch.arange(side)).sum())
+            first = float((weight.sum(1 - axis) * torch.arange(grid[axis])).sum())
             assert (first + 2) * 2**scale == pytest.approx(wanted, abs=0.5 * 2**scale)
 
 
@@ -208,6 +209,44 @@ def test_any_range_and_channels(image: np.ndarray) -> None:
     assert result.image.shape == (40, 32, *image.shape[2:])
     assert image.min() <= result.image.min() <= result.image.max() <= image.max()
     assert result.image.std() > 0.3 * image.std()
+
+
+def test_a_picture_of_floats_is_that_of_bytes() -> None:
+    """Values are taken as they are where they lie between black and white, in whatever numbers they come."""
+    image = (90 + 40 * blobs(40, 40, 3)).astype(np.uint8)
+    made = [
+        otsynth_core.synthesize(one, size=(32, 40), gradient=QUICK).image.astype(np.float32)
+        for one in (image, image.astype(np.float32) / 255)
+    ]
+    assert made[1] * 255 == pytest.approx(made[0], abs=0.51)
+
+
+def test_heights_of_linear_files_are_no_light() -> None:
+    height = blobs(40, 40, 1)
+    made = [otsynth_core.tile({"height": Map(height, "height", linear=one)}, gradient=QUICK).image for one in (0, 1)]
+    assert np.array_equal(*made)
+    assert np.array_equal(*(Map(height, "height", linear=one).compared() for one in (False, True)))
+    with pytest.raises(InputError, match=r"image is linear \(HDR\)"):
+        otsynth_core.tile({"color": Map(height, "color", linear=True)}, gradient=QUICK)
+
+
+def test_a_tile_keeps_the_exemplars_size_whatever_repeats() -> None:
+    """And is no smaller than its own patches ask for."""
+    image = np.tile(blobs(9, 9, 3), (5, 5, 1))[:40, :43]
+    assert otsynth_core.tile(image).image.shape[:2] != (40, 43)
+    assert otsynth_core.tile(image, gradient=QUICK).image.shape[:2] == (40, 43)
+    small = otsynth_core.synthesize(image[:4, :4], size=(16, 16), gradient=replace(QUICK, scales=1))
+    assert small.image.shape == (16, 16, 3)
+
+
+def test_threads_that_one_solver_was_told_are_not_the_others() -> None:
+    every = torch.get_num_threads()
+    image = blobs(32, 32, 3)
+    otsynth_core.synthesize(image, size=(32, 32), device="torch", threads=1)
+    with gradient._computing(None):
+        assert torch.get_num_threads() == every
+    otsynth_core.synthesize(image, size=(32, 32), device="torch")
+    assert torch.get_num_threads() == every
 
 
 def test_threads_are_as_before_and_as_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,3 +136,24 @@ def test_an_empty_group_harms_nothing(provider: kernels.Kernels) -> None:
     new = provider.numpy(classes.balanced(0 * classes.fair, classes.used(provider, C), 1.0))
     assert np.isfinite(new).all()
     assert new[0] == 0  # the only one there is, used as it should be
+
+
+def test_of_the_patches_that_count_no_more_pairs_are_looked_at_than_of_all(
+    provider: kernels.Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lattice of the image first, then of it what counts; all that counts where the lattice has none of it."""
+    looked: list[int] = []
+    ascend = type(provider).ascend
+
+    def noted(self: kernels.Kernels, X: np.ndarray, *rest: object) -> np.ndarray:
+        looked.append(X.shape[0] * X.shape[1])
+        return ascend(self, X, *rest)
+
+    monkeypatch.setattr(type(provider), "ascend", noted)
+    monkeypatch.setattr(semidual, "PAIRS", 40 * 30 * 20 // 9 + 1)  # every third row and column
+    X, Y = (provider.array(problem(n, 7).reshape(h, w, 6)) for n, h, w in ((1200, 40, 30), (20, 5, 4)))
+    psi = provider.array(np.zeros((5, 4), np.float32))
+    for among, many in ((np.ones((40, 30)), 140), (np.indices((40, 30))[1] % 3 == 1, 400)):
+        looked.clear()
+        semidual.ascended(provider, X, Y, psi, scale(problem(20, 7)), provider.array(among.astype(np.float32)))
+        assert looked == [many, many]

@@ -29,6 +29,9 @@ def test_json_there_and_back(request_: Tile | Synthesize) -> None:
         ({"task": "tile", "device": "abacus"}, "abacus"),
         ({"task": "synthesize", "size": [64, 64], "wrap": "z"}, "both, x, y, none"),
         ({"task": "synthesize"}, "size"),
+        ({"task": []}, "task must be one of"),
+        ({"task": "tile", "quality": ["draft"]}, "quality is ['draft']"),
+        ({"task": "tile", "gradient": {"iterations": 2, "loss": {}}}, "loss is {}"),
     ],
 )
 def test_refused_in_words(values: dict, words: str) -> None:

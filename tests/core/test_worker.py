@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
+from otsynth_core import worker as worker_module
 from otsynth_core.spec import PROTOCOL, Synthesize, Tile, to_json
 
 from ..conftest import ROOT
@@ -186,3 +188,8 @@ def test_it_leaves_when_who_asked_is_gone_and_takes_the_files_along(worker: Work
     assert time.monotonic() - start < 2
     assert not folder.exists()
     worker.process.stdin = None
+
+
+def test_what_is_no_message_is_refused_in_words() -> None:
+    told = worker_module._answer("[1]\n", io.StringIO(), [])
+    assert (told["code"], told["message"]) == ("input", "message [1] is no object")
