@@ -115,7 +115,8 @@ def _step(planes: np.ndarray, length: float) -> float:
     whole = planes[: int(len(planes) // length * length)]
     wave = np.exp(-2j * np.pi * np.arange(len(whole)) / length)
     whole = whole - whole.mean((0, 1), np.float64)
-    z = np.stack([np.tensordot(wave, strip.mean(1), 1) for strip in np.array_split(whole, STRIPS, 1)])
+    strips = np.array_split(whole, min(STRIPS, whole.shape[1]), 1)
+    z = np.stack([np.tensordot(wave, strip.mean(1), 1) for strip in strips])
     return float(np.abs(z.sum(0)).sum() / max(np.abs(z).sum(), TINY))
 
 

@@ -81,6 +81,13 @@ def test_what_is_not_in_step_has_no_period(bend: float, boards: bool) -> None:
     assert repeats.found(courses(bend, boards)) == (None, None)
 
 
+def test_narrow_strips_are_asked_as_well() -> None:
+    """Of fewer columns than there are strips."""
+    u = courses(0)[:, 100:105]
+    assert repeats._step(u, 37.0) > 0
+    assert repeats.found(u)[1] is None
+
+
 def test_a_net_is_in_step_as_a_lattice() -> None:
     """Of hexagons every second column is half a period lower: alone, neither axis would be in step."""
     rng = np.random.default_rng(0)
