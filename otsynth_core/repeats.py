@@ -26,6 +26,8 @@ HIGH, RISE = 0.5, 0.3
 """How high a peak of R must stand, and how far above the least R before it, to be taken for a period."""
 LOW, RISEN = 0.3, 0.25
 """And one of contours, or of an exemplar where no peak is so high."""
+LEAST = 64
+"""Rows of which a low peak is believed: of fewer it is chance."""
 AS_GOOD = 0.85
 """A shorter period is preferred whose peak is at least this share of the highest."""
 RIVAL, OFF = 0.6, 0.15
@@ -98,7 +100,8 @@ def _contours(exemplar: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def _told(seen: list[_Seen]) -> tuple[Period, bool] | None:
     """The period that an exemplar or its contours tell best, by the finest that show it; and whether it is in step."""
-    peaks = [(one, peak) for one in seen if (peak := _peak(one.R, LOW, RISEN)) and not _rivalled(one.R, peak)]
+    low = [(one, _peak(one.R, LOW, RISEN)) for one in seen if len(one.planes) >= LEAST]
+    peaks = [(one, peak) for one, peak in low if peak and not _rivalled(one.R, peak)]
     if not peaks:
         return None
     best, peak = max(peaks, key=lambda told: told[1].evidence)

@@ -81,6 +81,13 @@ def test_what_is_not_in_step_has_no_period(bend: float, boards: bool) -> None:
     assert repeats.found(courses(bend, boards)) == (None, None)
 
 
+def test_a_low_peak_of_few_rows_is_no_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    u = courses(0)[: 2 * repeats.LEAST - 8 : 2, ::2]
+    assert repeats.found(u) == (None, None)
+    monkeypatch.setattr(repeats, "LEAST", len(u))
+    assert repeats.found(u)[0] is not None
+
+
 def test_narrow_strips_are_asked_as_well() -> None:
     """Of fewer columns than there are strips."""
     u = courses(0)[:, 100:105]
