@@ -56,12 +56,14 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """``"512x256"`` -> ``Size(512, 256)``; raises InputError for anything else."""
-        width, _, height = text.lower().partition("x")
+        """``"512x256"`` -> ``Size(512, 256)``, ``"512"`` -> a square; raises InputError for anything else."""
+        width, by, height = text.lower().partition("x")
         try:
-            values = int(width), int(height)
+            values = int(width), int(height if by else width)
         except ValueError:
-            raise InputError(f"size is {text!r}: write it as WxH in pixels, for example 1024x512") from None
+            raise InputError(
+                f"size is {text!r}: write it as WxH in pixels, for example 1024x512, or as one side of a square"
+            ) from None
         return cls.of(values)
 
     @classmethod

@@ -44,7 +44,8 @@ def test_refused_in_words(values: dict, words: str) -> None:
 def test_size_is_width_by_height() -> None:
     assert Size.parse("512x256") == (512, 256)
     assert str(Size(512, 256)) == "512x256"
-    for text in ("512", "512x", "x", "ax4", "4x4x4", ""):
+    assert Size.parse("512") == (512, 512)
+    for text in ("512x", "x", "ax4", "4x4x4", ""):
         with pytest.raises(InputError, match="WxH"):
             Size.parse(text)
 
