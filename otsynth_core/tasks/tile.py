@@ -37,9 +37,12 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         alone = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
         return replace((yield from synthesize.steps(alone, maps)), request=request)
     planes, periods = synthesize.prepared(maps)
+    # a size is changed by itself only for what is plain; what is not is stretched to it
+    plain = 0 if request.size == SNAP else repeats.HIGH
     if request.size == SNAP and periods == (None, None):
         raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
-    fitting = period.snapped(own, period.scaled(periods, (maps.reduction, maps.reduction)))
+    down, across = (one if one and one.evidence > plain else None for one in periods)
+    fitting = period.snapped(own, period.scaled((down, across), (maps.reduction, maps.reduction)))
     size = request.size if isinstance(request.size, Size) else fitting
     wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
     if request.gradient is not None:

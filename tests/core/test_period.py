@@ -299,6 +299,17 @@ def test_stretching_keeps_waves_of_three_pixels(ratio: float) -> None:
     np.testing.assert_allclose(got[10:-10, 0, 1], wave(n, 3.3 * ratio)[10:-10], atol=0.05)
 
 
+def test_a_size_is_kept_where_a_period_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stretched to, unless the fitting one is asked for."""
+    u = courses(0)[:150, :120]
+    sizes = []
+    for high, size in ((0.7, None), (0.8, None), (0.8, "snap")):
+        monkeypatch.setattr(repeats, "HIGH", high)
+        made = otsynth_core.tile(u, size=size, device="numpy", quality="draft")
+        sizes.append((made.image.shape[:2], made.report()["stretch"][1] > 1))
+    assert sizes == [((148, 120), False), ((150, 120), True), ((148, 120), False)]
+
+
 def test_snap_needs_a_period(exemplar: np.ndarray) -> None:
     with pytest.raises(InputError, match="repeats along neither axis"):
         otsynth_core.tile(exemplar, size="snap", device="numpy")
