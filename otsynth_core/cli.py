@@ -363,8 +363,7 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
             raise InputError(f"{path}: would be written twice; choose another for the {kinds.get(path, 'image')}")
         if path.exists() and any(path.samefile(source) for source in read if source.exists()):
             raise InputError(
-                f"{path}: would overwrite a file that is read (an exemplar, mask, field or weights);"
-                " choose another name"
+                f"{path}: would overwrite an exemplar, a mask, a field or weights that are read; choose another name"
             )
     if options.save_field and getattr(options, "method", None) == "heal":
         raise InputError(f"{options.save_field}: healing has no field to keep; leave --save-field out")

@@ -45,7 +45,7 @@ KERNELS = kernels.load("cpu").__class__
 VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "as it is": [],
     "no potentials at coarse levels (psi = 0)": [
-        (semidual, "ascended", lambda kernels, X, Y, psi, variance: psi),
+        (semidual, "ascended", lambda kernels, X, Y, psi, variance, among: psi),
     ],
     "no potentials at fine levels": [(semidual, "PACES", (0.0, 0.0, 0.0))],
     "none of ranks": [(semidual, "PACES", (*semidual.PACES[:2], 0.0))],

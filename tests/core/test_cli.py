@@ -585,7 +585,7 @@ def test_weights_are_not_overwritten(exemplar: Path, capsys: pytest.CaptureFixtu
     weights.write_bytes(b"weights")
     given = ["tile", str(exemplar), "-o", str(exemplar.with_name("made.png")), *GRADIENT]
     assert cli.main([*given, "--features", "vgg", "--vgg", str(weights), "--report", str(weights)]) == 2
-    assert "vgg.npz: would overwrite a file that is read" in capsys.readouterr().err
+    assert "vgg.npz: would overwrite an exemplar, a mask, a field or weights" in capsys.readouterr().err
     assert weights.read_bytes() == b"weights"
 
 
@@ -637,7 +637,7 @@ def test_what_is_said_after_a_bar_has_its_own_line(
         ([*GRADIENT, "--save-field", "f.npz"], "the gradient solver has no field to keep; leave --save-field out"),
         ([*GRADIENT, "--curve", "c.txt"], "the curve is a picture; name it .png"),
         ([*GRADIENT, "--curve", "made.png"], "would be written twice; choose another for the curve"),
-        ([*GRADIENT, "--curve", "exemplar.png"], "would overwrite a file that is read"),
+        ([*GRADIENT, "--curve", "exemplar.png"], "would overwrite an exemplar"),
         ([*GRADIENT, "--entropy", "much"], "entropy is 'much': a number is wanted"),
         ([*GRADIENT, "--iterations", "0"], "iterations is 0"),
         ([*GRADIENT, "--method", "heal"], "method is heal: the gradient solver makes all of a picture anew"),
