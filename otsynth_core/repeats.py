@@ -125,7 +125,8 @@ def _step(planes: np.ndarray, length: float) -> float:
 
 def _tops(R: np.ndarray) -> list[int]:
     """Where R is highest among what is near, from `SHORTEST` to half the side."""
-    return [t for t in range(SHORTEST, len(R) - 1) if R[t] == R[t - 3 : t + 4].max()]
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(R, 3, constant_values=-np.inf), 7)
+    return [t for t in np.flatnonzero(near.max(1) == R).tolist() if SHORTEST <= t < len(R) - 1]
 
 
 def _peak(R: np.ndarray, high: float, rise: float) -> Period | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import levels, period, repeats
 from ..maps import MapSet
+from ..period import Periods
 from ..progress import Step
 from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
 from . import fill, synthesize
@@ -28,28 +29,32 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.method == "heal":
         return (yield from _healed(request, maps))
-    height, width = maps.lead.size
-    own = Size(width, height)
+    own = Size(*maps.lead.size[::-1])
     if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
         raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
-    if request.gradient is not None and request.size != SNAP:  # that solver keeps nothing in step
+    if request.gradient is None or request.size == SNAP:
+        planes, periods = synthesize.prepared(maps)
+        size = request.size if isinstance(request.size, Size) else _fitting(request, own, periods, maps.reduction)
+    else:  # that solver keeps nothing in step
         size = request.size if isinstance(request.size, Size) else own
-        alone = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
-        return replace((yield from synthesize.steps(alone, maps)), request=request)
-    planes, periods = synthesize.prepared(maps)
-    # a size is changed by itself only for what is plain; what is not is stretched to it
-    plain = 0 if request.size == SNAP else repeats.HIGH
+    wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
+    if request.gradient is None:
+        result = yield from synthesize.made(wrapped, maps, planes, periods)
+    else:
+        result = yield from synthesize.steps(wrapped, maps)
+    return replace(result, request=request)
+
+
+def _fitting(request: Tile, own: Size, periods: Periods, reduction: int) -> Size:
+    """The size nearest to the exemplar's that holds whole periods, or of plain ones alone unless it is asked for.
+
+    Periods that are in doubt do not change it: the exemplar is stretched to it.
+    """
     if request.size == SNAP and periods == (None, None):
         raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
-    down, across = (one if one and one.evidence > plain else None for one in periods)
-    fitting = period.snapped(own, period.scaled((down, across), (maps.reduction, maps.reduction)))
-    size = request.size if isinstance(request.size, Size) else fitting
-    wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
-    if request.gradient is not None:
-        result = yield from synthesize.steps(wrapped, maps)
-    else:
-        result = yield from synthesize.made(wrapped, maps, planes, periods)
-    return replace(result, request=request)
+    doubt = 0 if request.size == SNAP else repeats.HIGH
+    down, across = (one if one and one.evidence > doubt else None for one in periods)
+    return period.snapped(own, period.scaled((down, across), (reduction, reduction)))
 
 
 def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:

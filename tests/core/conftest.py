@@ -76,3 +76,13 @@ def photo() -> np.ndarray:
     """A piece of a photograph that does not tile, float32."""
     whole = files.read(Path(__file__).resolve().parents[1] / "demo" / "dry_leaves.png").pixels
     return whole[100:260, 60:220].astype(np.float32) / 255
+
+
+def grid(height: int, width: int, down: float | None, across: float | None, seed: int = 0) -> np.ndarray:
+    """Dark lines at each period on a ground of smooth noise."""
+    u = 0.3 * blobs(height, width, 1, seed)
+    y, x = np.arange(height)[:, None], np.arange(width)
+    for place, T in ((y, down), (x, across)):
+        if T is not None:
+            u = u + 0.5 * (1 - np.exp(-(((place + T / 2) % T - T / 2) ** 2) / 4))[..., None]
+    return u.astype(np.float32)

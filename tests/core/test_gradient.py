@@ -240,13 +240,16 @@ def test_a_tile_keeps_the_exemplars_size_whatever_repeats() -> None:
 
 
 def test_threads_that_one_solver_was_told_are_not_the_others() -> None:
-    every = torch.get_num_threads()
-    image = blobs(32, 32, 3)
-    otsynth_core.synthesize(image, size=(32, 32), device="torch", threads=1)
-    with gradient._computing(None):
-        assert torch.get_num_threads() == every
-    otsynth_core.synthesize(image, size=(32, 32), device="torch")
-    assert torch.get_num_threads() == every
+    before, image = torch.get_num_threads(), blobs(32, 32, 3)
+    torch.set_num_threads(2)
+    try:
+        otsynth_core.synthesize(image, size=(32, 32), device="torch", threads=1)
+        with gradient._computing(None):
+            assert torch.get_num_threads() == 2
+        otsynth_core.synthesize(image, size=(32, 32), device="torch")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_threads_are_as_before_and_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
