@@ -185,7 +185,7 @@ def _updates(done: int, total: int, number: int | None, scale: Sequence[float]) 
     down, across = (0, 0) if number is None else (-((number - 1001) // 10), (number - 1001) % 10)
 
     def update(step: jobs.Step) -> Update:
-        words = f"{which}level {step.levels - step.level} of {step.levels}"
+        words = which + (f"level {step.levels - step.level} of {step.levels}" if step.levels else "looking at it")
         (top, left, bottom, right), (high, wide) = step.place, scale
         place = top * high + down, left * wide + across, bottom * high + down, right * wide + across
         return Update((done + step.fraction) / total, words, step.preview, place)

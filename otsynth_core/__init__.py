@@ -7,6 +7,7 @@
     result.images["normal"]
     result = otsynth_core.fill(image, mask)                      # what is white in the mask is made anew
     result = otsynth_core.mix(image, other, t=0.3)               # between two, with so much of the other
+    result = otsynth_core.render(result.field, {"ao": d})        # a map that came later, in step with the others
     result = otsynth_core.tile(image, gradient=otsynth_core.Gradient())   # by the paper's own solver; it needs torch
 
 An image is an array (H, W) or (H, W, C), uint8, uint16 or float; the result has the same dtype and channels. A map's
@@ -22,7 +23,7 @@ import numpy as np
 from . import tasks
 from .maps import Given, Map, MapSet
 from .progress import Step
-from .spec import Fill, Gradient, InputError, Mix, Size, Synthesize, Tile
+from .spec import Fill, Gradient, InputError, Mix, Render, Size, Synthesize, Tile
 from .tasks import Field, Result
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "InputError",
     "Map",
     "Mix",
+    "Render",
     "Result",
     "Size",
     "Step",
@@ -39,6 +41,7 @@ __all__ = [
     "Tile",
     "fill",
     "mix",
+    "render",
     "synthesize",
     "tile",
 ]
@@ -151,6 +154,24 @@ def mix(
     )
     blend = tasks.Blend(MapSet.of(other), None if everywhere else t)  # type: ignore[arg-type]
     return tasks.finished(tasks.steps(request, image, blend), progress)
+
+
+def render(
+    field: Field,
+    image: Given,
+    *,
+    device: str = Render.device,
+    threads: int | None = Render.threads,
+    memory: int | None = Render.memory,
+    progress: Callable[[Step], None] | None = None,
+) -> Result:
+    """An image, or a material's maps, put together through the field of a result of that material, in step with it.
+
+    field: `Result.field`, or `Field.load(path)`; maps have the proportion of the exemplar that it was solved for, and
+    any size. See `spec.Render`. Raises InputError for maps of another proportion, or a value that cannot be used.
+    """
+    request = Render(device=device, threads=threads, memory=memory)
+    return tasks.finished(tasks.steps(request, image, field), progress)
 
 
 def synthesize(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from dataclasses import Field as Option
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -25,8 +24,8 @@ from .kernels import ran_out
 from .maps import Map, MapSet
 from .progress import Step
 from .roles import ROLES, guessed
-from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Request, Size, Tile, to_json
-from .tasks import Blend, Field, Region, Result, render, retreat
+from .spec import SNAP, TASKS, Fill, Gradient, InputError, Mix, Render, Request, Size, Tile, to_json
+from .tasks import Blend, Field, Region, Result
 
 BAR = 30
 SELDOM = 10.0
@@ -45,9 +44,6 @@ NUMBERS = {
 """Options that are whole numbers, and what stands for one in the help."""
 REALS = {"t": "T", "entropy": "SHARE"}
 """Those that are any numbers."""
-RENDER = "render"
-MEANS = ("device", "threads", "memory")
-"""Options that tell where to compute, and with how much."""
 STEPS = 2, 101
 """Fewest and most pictures of a row."""
 BESIDE = ("mask", "source_mask", "t_map")
@@ -100,14 +96,20 @@ def _tell(stream: TextIO | None, text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="otsynth", description=(sys.modules[__package__].__doc__ or "").partition("\n")[0])
-    verbs = parser.add_subparsers(dest="task", required=True, metavar="{" + ",".join([*TASKS, RENDER]) + "}")
+    verbs = parser.add_subparsers(dest="task", required=True, metavar="{" + ",".join(TASKS) + "}")
     for name, kind in TASKS.items():
         summary = (kind.__doc__ or "").partition("\n")[0]
         verb = verbs.add_parser(name, help=summary, description=summary)
+        if kind is Render:
+            verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
         _common(verb)
         for option in fields(kind):
             if option.name != "gradient":
                 _add(verb, option, kind)
+        verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
+        if kind is Render:
+            verb.set_defaults(save_field=None, curve=None, weight=None)
+            continue
         verb.add_argument(
             "--weight",
             type=_pairs(float),
@@ -115,7 +117,6 @@ def _parser() -> argparse.ArgumentParser:
             metavar="ROLE=W,...",
             help="how much maps weigh in the comparison",
         )
-        verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
         if kind is Fill:
             _filling(verb)
         else:
@@ -124,14 +125,6 @@ def _parser() -> argparse.ArgumentParser:
             else:
                 verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
             _solving(verb)
-    summary = "Put maps together through a field that tile or synthesize has saved: what came later fits the set."
-    verb = verbs.add_parser(RENDER, help=summary, description=summary)
-    verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
-    _common(verb)
-    for option in fields(Tile):
-        if option.name in MEANS:
-            _add(verb, option, Tile)
-    verb.set_defaults(report=None, save_field=None, curve=None, weight=None)
     return parser
 
 
@@ -246,7 +239,12 @@ def _run(options: argparse.Namespace) -> None:
     ]
     for one in prepared:
         _check_targets(one.options, one.pictures, one.targets)
-    row_made = [_made(one) for one in prepared]  # nothing is written before all is made
+    row_made: list[_Made] = []
+    for one in prepared:  # nothing is written before all is made
+        row_made.append(_made(one))
+        for words in row_made[-1].result.report()["warnings"]:
+            if len(row_made) == 1 or words not in row_made[-2].result.report()["warnings"]:
+                _tell(sys.stderr, f"otsynth: {words}\n")
     changed = _write(row_made)
     for made in row_made:
         made.tell(changed)
@@ -293,7 +291,7 @@ class _Prepared:
     options: argparse.Namespace
     pictures: dict[Path, files.Picture]
     maps: MapSet
-    beside: Region | Blend | None
+    beside: Region | Blend | Field | None
     targets: dict[Path, Path]
 
 
@@ -309,12 +307,12 @@ class _Made:
     options: argparse.Namespace
     pictures: dict[Path, files.Picture]
     report: dict[str, object]
-    result: Result | None
+    result: Result
     told: str
 
     def tell(self, changed: Sequence[Path]) -> None:
         """A line about each image, and about those that their files do not keep as they were."""
-        if self.result and self.result.filled:
+        if self.result.filled:
             for target, picture in self.pictures.items():
                 if target in changed:
                     keeps = ".tif" if picture.pixels.dtype.kind == "f" else ".png"
@@ -328,14 +326,12 @@ class _Made:
 
 def _made(given: _Prepared) -> _Made:
     options, pictures = given.options, given.pictures
-    images, about, result = _worked(options, given.maps, given.beside)
-    report = _report(options, pictures, given.maps, result) if options.report and result else {}
-    made = {
-        target: _told_of(pictures[path], images[str(path)], about)
-        for path, target in given.targets.items()
-        if str(path) in images  # what is mixed has the maps alone that both materials have
-    }
-    return _Made(options, made, report, result, _told(given.maps, result) if result else "through the field")
+    result = _worked(options, given.maps, given.beside)
+    pictures = {path: one for path, one in pictures.items() if str(path) in result.images}  # a mixture may lack some
+    report = _report(options, pictures, given.maps, result) if options.report else {}
+    about = {**to_json(result.request), **_read_beside(options)}
+    made = {given.targets[path]: _told_of(one, result.images[str(path)], about) for path, one in pictures.items()}
+    return _Made(options, made, report, result, _told(given.maps, result))
 
 
 def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Picture], targets: dict[Path, Path]) -> None:
@@ -378,32 +374,22 @@ def _check_targets(options: argparse.Namespace, pictures: dict[Path, files.Pictu
             raise InputError(f"{path}: is where images go; name the report .json, the field .npz")
 
 
-def _worked(
-    options: argparse.Namespace, maps: MapSet, beside: Region | Blend | None
-) -> tuple[dict[str, np.ndarray], dict[str, object], Result | None]:
-    """The images by name, what is noted about them in their files, and the whole result of a task."""
-    if options.task == RENDER:
-        field = Field.load(options.field)
-        means = Tile(**{name: getattr(options, name) for name in MEANS})  # any request: it is asked for these alone
-        computed = tasks.finished(retreat.computed(means, partial(render.steps, field, maps)), None)
-        for words in computed.retreats:
-            _tell(sys.stderr, f"otsynth: {words}\n")
-        return computed.made, {"task": RENDER, "field": str(options.field)}, None
+def _worked(options: argparse.Namespace, maps: MapSet, beside: Region | Blend | Field | None) -> Result:
+    """The result of a task, with a bar meanwhile."""
     request = _request(options)
     bar = None if options.quiet else _Bar()
     try:
-        result = tasks.finished(tasks.steps(request, maps, beside), bar)
+        return tasks.finished(tasks.steps(request, maps, beside), bar)
     finally:
         if bar:
             bar.end()
-    for warning in result.report()["warnings"]:
-        _tell(sys.stderr, f"otsynth: {warning}\n")
-    return result.images, to_json(result.request), result
 
 
 def _told(maps: MapSet, result: Result) -> str:
     """What is said of a result in a line."""
     told = f"on {result.device} in {sum(result.seconds):.1f} s"
+    if isinstance(result.request, Render):
+        return f"through the field {told}"
     own, size = maps.lead.size[::-1], result.image.shape[1::-1]
     if result.filled is not None:
         return f"{result.filled} pixels made anew {told}"
@@ -417,8 +403,7 @@ def _report(
 ) -> dict[str, object]:
     """What --report writes: the result's own words, and figures beside the exemplar."""
     report: dict[str, object] = {"exemplar": [str(path) for path in pictures], **result.report()}
-    if options.task == Mix.task:
-        report.update(other=[str(path) for path in options.other], t_map=options.t_map and str(options.t_map))
+    report.update(_read_beside(options))
     for one in report["maps"]:  # type: ignore[attr-defined]
         given = maps.maps[one["name"]]
         made, own = (Map(image, given.role).pixels for image in (result.images[one["name"]], given.image))
@@ -442,12 +427,12 @@ def _write(row: Sequence[_Made]) -> list[Path]:
         with contextlib.ExitStack() as parts:
             for made in row:
                 options, result = made.options, made.result
-                if options.save_field and result and result.field:
+                if options.save_field and result.field:
                     result.field.save(parts.enter_context(files.replaced(options.save_field)))
                 if made.report:
                     part = parts.enter_context(files.replaced(options.report))
                     part.write_text(json.dumps(made.report, indent=2) + "\n")
-                if options.curve and result:
+                if options.curve:
                     curve.draw(result.losses, parts.enter_context(files.replaced(options.curve)))
             return files.write_all(images)
     except BaseException:
@@ -457,8 +442,18 @@ def _write(row: Sequence[_Made]) -> list[Path]:
         raise
 
 
-def _beside(options: argparse.Namespace) -> Region | Blend | None:
-    """What is to be filled, and from where; or what is to be mixed with the maps."""
+def _read_beside(options: argparse.Namespace) -> dict[str, object]:
+    """The files that were read beside the exemplars, by the option that named them."""
+    named = {name: getattr(options, name, None) for name in ("field", *BESIDE)}
+    others = getattr(options, "other", None) or []
+    told = {name: str(path) for name, path in named.items() if path}
+    return {**told, **({"other": [str(path) for path in others]} if others else {})}
+
+
+def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
+    """What is to be filled, and from where; what is mixed with the maps; or what they are put together through."""
+    if options.task == Render.task:
+        return Field.load(options.field)
     named = {name: getattr(options, name, None) for name in BESIDE}
     told = {name: files.read(path).pixels if path else None for name, path in named.items()}
     other = None
@@ -524,7 +519,7 @@ def _files(path: Path, masks: Sequence[Path]) -> list[Path]:
         return [path]
     found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
     found = [p for p in found if not any(p.samefile(mask) for mask in masks)]
-    ours = {f"{p.stem}_{task}" for p in found for task in (*TASKS, RENDER)}  # results that were put beside them
+    ours = {f"{p.stem}_{task}" for p in found for task in TASKS}  # results that were put beside them
     found = [p for p in found if re.sub(r"_t\d{3}$", "", p.stem) not in ours]
     telling = [p for p in found if guessed(p.name, among=True)]
     if not telling and len(found) != 1:
@@ -580,7 +575,7 @@ class _Bar:
     def __call__(self, step: Step) -> None:
         done = round(step.fraction * BAR)
         level = f"level {step.levels - step.level}/{step.levels}"
-        at = level if step.levels > 1 else f"round {step.round}/{step.rounds}"
+        at = level if step.levels > 1 else f"round {step.round}/{step.rounds}" if step.levels else "looking"
         text = f"[{'#' * done}{'.' * (BAR - done)}] {step.fraction:4.0%} {at}"
         if sys.stderr is not None and sys.stderr.isatty():
             if text != self.told:

@@ -7,6 +7,8 @@ themselves; of the others, those that touch the hole are to be found. Patches th
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,8 @@ MOST = 0.5 - 1e-6
 """Share of what lies under a pixel that is most of it, half and half included whatever it is rounded to."""
 STITCHED, RIM = 16, 2
 """How many pixels deep the new is drawn to the old around it, less and less; so many around it they are compared in."""
+BLOCK, AROUND = 512, 64
+"""Side of the blocks in which that is done, and how far around them the rim is looked at; even halved many times."""
 SHARP = (1.0, 0.5, 0.25)
 """How much of what is not smooth a pixel takes from its neighbours, the first, second and third deep."""
 
@@ -146,8 +150,28 @@ def filled(u: np.ndarray, known: np.ndarray, most: float = MOST) -> np.ndarray:
     return np.where(known[..., None], u, coarse)
 
 
-def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, None, np.ndarray]:
     """The new picture under a mask, moved so that it meets the old one around it; both (H, W, C).
+
+    Made in blocks, of which only those are looked at that the mask's rim is near to; yields after each.
+    """
+    made = np.where(mask[..., None], new, old)
+    low, high = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
+    for corner in itertools.product(*(range(0, side, BLOCK) for side in mask.shape)):
+        block = tuple(slice(start, start + BLOCK) for start in corner)
+        near = tuple(slice(max(0, start - AROUND), start + BLOCK + AROUND) for start in corner)
+        if mask[block].any() and not mask[near].all():
+            moved = (new[near] + _off(new[near], old[near], mask[near])).clip(low, high)
+            within = tuple(
+                slice(start - by.start, start - by.start + BLOCK) for start, by in zip(corner, near, strict=True)
+            )
+            np.copyto(made[block], moved[within], where=mask[block][..., None])
+            yield
+    return made
+
+
+def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How far the new picture is moved under a mask, and what it is anywhere outside.
 
     By as much as the new is off the old along the mask's rim, so that neighbours there differ as they do in the
     exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks, and
@@ -165,9 +189,7 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
         here = ~reached & (sums[..., -1] > 0)
         off[here] += share * (sums[here, :-1] / sums[here, -1:] - off[here])
         reached |= here
-    off *= 1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED
-    low, high = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
-    return np.where(mask[..., None], (new + off).clip(low, high), old)
+    return off * (1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED)
 
 
 def nearest(allowed: np.ndarray) -> np.ndarray:
@@ -175,23 +197,28 @@ def nearest(allowed: np.ndarray) -> np.ndarray:
 
     Neighbours are moved together as far as it goes, so that what they show still fits.
     """
-    to, found, shape = np.indices(allowed.shape, np.int32), allowed.copy(), allowed.shape
+    found, shape = allowed.copy(), allowed.shape
+    moved, moves = np.zeros(shape, np.uint16), [(0, 0)]  # which of these brings each patch to one that may be taken
     lines = [np.flatnonzero(~allowed.all(1 - axis)) for axis in (0, 1)]
     reach = 1
     while not found.all() and reach < 2 * max(shape):
         for way in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
             here, there = [], []
-            for d, n, at in zip(np.multiply(reach, way).tolist(), shape, lines, strict=True):
+            for step, n, at in zip(way, shape, lines, strict=True):
+                d = reach * step
                 start = max(int(at[0]), -d)
                 stop = max(start, min(int(at[-1]) + 1, n - d))
                 here.append(slice(start, stop))
                 there.append(slice(start + d, stop + d))
-            to_here, found_here = to[:, here[0], here[1]], found[here[0], here[1]]
+            found_here = found[here[0], here[1]]
             new = allowed[there[0], there[1]] & ~found_here
-            for axis in (0, 1):
-                to_here[axis][new] += reach * way[axis]
+            np.copyto(moved[here[0], here[1]], len(moves), where=new)
+            moves.append((reach * way[0], reach * way[1]))
             found_here |= new
         reach += 1 + reach // 4
+    to = np.indices(shape, np.int32)
+    for axis, along in enumerate(np.array(moves, np.int32).T):
+        to[axis] += along[moved]
     left = np.argwhere(~found)
     if len(left):
         any = np.argwhere(allowed)

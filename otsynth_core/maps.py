@@ -322,11 +322,11 @@ class MapSet:
         """The planes of all maps that weigh something, at the work size, see `worked`: float32 (H, W, C)."""
         lead = resized(self.lead.compared(), self.worked(self.lead.size, by))
         parts = [lead] if self.weight(self.lead) or len(self.maps) == 1 else []
-        unit = _spread(lead) / (self.weight(self.lead) or 1)
-        for one in self.maps.values():
-            if one is not self.lead and self.weight(one):
-                planes = resized(one.compared(), self.worked(self.lead.size, by))
-                parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
+        others = [one for one in self.maps.values() if one is not self.lead and self.weight(one)]
+        unit = _spread(lead) / (self.weight(self.lead) or 1) if others else 1
+        for one in others:
+            planes = resized(one.compared(), self.worked(self.lead.size, by))
+            parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
 
     def pictured(self, planes: np.ndarray) -> np.ndarray | None:

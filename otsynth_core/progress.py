@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,24 +16,35 @@ PORTION = 2**19
 FEW = 2**16
 """And no fewer, though of a small picture a quarter: what is worked on takes little beside what is kept."""
 
+Made = TypeVar("Made")
+Told = TypeVar("Told")
+Heard = TypeVar("Heard")
+
+Place = tuple[float, float, float, float]
+"""Top, left, bottom and right of a part, in shares of the sides of the whole."""
+
 
 @dataclass(frozen=True)
 class Step:
     """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
 
     A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
-    it in the whole picture: top, left, bottom, right, in shares of the sides. maps: those whose planes they are, where
-    they are not the ones that were given.
+    it in the whole picture. maps: those whose planes they are, where they are not the ones that were given.
     """
 
     level: int  # 0 is the finest
-    levels: int
+    levels: int  # 0 before anything is made
     round: int  # how many of the level's rounds are done
     rounds: int
     fraction: float
     preview: Callable[[], np.ndarray]
-    place: tuple[float, float, float, float] = (0, 0, 1, 1)
+    place: Place = (0, 0, 1, 1)
     maps: MapSet | None = None
+
+
+def begins(planes: np.ndarray) -> Step:
+    """Before anything is made: what is there is looked at."""
+    return Step(0, 0, 0, 1, 0.0, lambda: planes)
 
 
 def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:
@@ -41,3 +53,17 @@ def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slic
     parts: into how many what is a large share of a small picture is parted further.
     """
     return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4) // parts) // width))
+
+
+def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:
+    """The same work, what it yields told another way."""
+    while True:
+        try:
+            told = next(part)
+        except StopIteration as end:
+            return end.value
+        yield how(told)
+
+
+def between(start: float, end: float) -> Callable[[float], float]:
+    return lambda share: start + (end - start) * share

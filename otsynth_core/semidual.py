@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array, Kernels, Scalar
+from .kernels import Array, Kernels, Scalar, bands
 
 ANNEALING = (0.06, 0.01)
 """Entropic regularisation lam, as a share of the descriptors' variance, of the first and the last steps of a round.
@@ -35,6 +35,8 @@ RANKS = 16
 """Ranks of busyness, as many patches in each."""
 RANKED = 2**16
 """About how many patches the bounds of the ranks are taken from, at most."""
+GROUPED = 2**15
+"""About so many patches are grouped at a time: what is read of them is near then."""
 PACES = (1.1, 3.0, 3.0)
 """How fast the potentials of cells, classes and ranks rise, in costs of a typical patch a round."""
 
@@ -90,16 +92,18 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
     shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
     cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
-    classes = kernels.array(np.zeros(shape, np.int32))
-    for k, deviation in enumerate(deviations[:CLASSED].tolist()):
-        y = Y[..., k]
-        classes = 4 * classes + (y > -deviation) + (y > 0) + (y > deviation)
-    busy = (Y[..., 1:] ** 2).sum(2)
+    classes, busy = kernels.empty(shape, cells), kernels.empty(shape, Y)
+    for rows in bands(slice(0, shape[0]), GROUPED // shape[1]):
+        of = 0 * cells[rows]
+        for k, deviation in enumerate(deviations[:CLASSED].tolist()):
+            y = Y[rows, :, k]
+            of = 4 * of + (y > -deviation) + (y > 0) + (y > deviation)
+        classes[rows], busy[rows] = of, (Y[rows, :, 1:] ** 2).sum(2)
     stride = math.ceil(math.sqrt(math.prod(shape) / RANKED))
     bounds = np.quantile(kernels.numpy(busy[::stride, ::stride]), np.arange(1, RANKS) / RANKS)
-    ranks = kernels.array(np.zeros(shape, np.int32))
+    ranks = 0 * cells
     for bound in bounds.tolist():
-        ranks = ranks + (busy > bound)
+        ranks += busy > bound
 
     def group(of: Array, number: int, pace: float) -> Groups:
         return Groups(of, kernels.counts(of, number) / math.prod(shape), pace)

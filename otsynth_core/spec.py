@@ -110,10 +110,8 @@ class _Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common(_Checked):
-    seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
+class _Means(_Checked):
     device: str = _option("auto", "where to compute; auto takes the fastest that is there", choices=DEVICES)
-    quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
     threads: int | None = _option(None, "processor threads to use; all of them unless told otherwise", min=1, max=1024)
     memory: int | None = _option(
         None,
@@ -122,6 +120,12 @@ class _Common(_Checked):
         min=1,
         max=2**20,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common(_Means):
+    seed: int = _option(0, "same seed, same device: the same result", min=0, max=MAX_SEED)
+    quality: str = _option("normal", "rounds spent: a quick look, the usual, twice the usual", choices=QUALITIES)
 
     def _check(self) -> None:
         super()._check()
@@ -261,8 +265,18 @@ class Mix(_Common):
             object.__setattr__(self, "size", Size.of(self.size))
 
 
-Request = Tile | Synthesize | Fill | Mix
-TASKS: dict[str, type[Request]] = {kind.task: kind for kind in (Tile, Synthesize, Fill, Mix)}
+@dataclass(frozen=True, kw_only=True)
+class Render(_Means):
+    """Put maps together through a field that tile or synthesize has saved: what came later fits the set."""
+
+    task: ClassVar[str] = "render"
+
+    def __post_init__(self) -> None:
+        self._check()
+
+
+Request = Tile | Synthesize | Fill | Mix | Render
+TASKS: dict[str, type[Request]] = {kind.task: kind for kind in (Tile, Synthesize, Fill, Mix, Render)}
 
 
 def to_json(request: Request) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def solve(
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
+        begun = partial(Step, level.index, len(plan), 0, rounds, done / total)
         components = LINED if level.index >= lines.FINEST else COMPONENTS
         origin, starts = view.origin if view else (0, 0), None
         parts, firsts, before = [], [], stage
@@ -131,17 +132,21 @@ def solve(
             e = stacks[n].pop()
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
-            parts.append(_Part(kernels, level, n, described(levels.SIDE), frames, one.share, view))
+            part = _Part(kernels, level, n, described(levels.SIDE), one.share, view)
+            for _ in part.prepare(frames):
+                if before is not None:
+                    yield begun(partial(_shown, kernels, before.u, colours))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
-                parts[n].potentials[2:] = before.parts[n].potentials[2:] or parts[n].potentials[2:]  # of ranks
+                part.potentials[2:] = before.parts[n].potentials[2:] or part.potentials[2:]  # of ranks
+            parts.append(part)
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
         for _ in stage.begin(firsts, starts, cells, rng):
             if before is not None:
-                yield Step(level.index, len(plan), 0, rounds, done / total, partial(_shown, kernels, before.u, colours))
+                yield begun(partial(_shown, kernels, before.u, colours))
         before = None  # its arrays are not needed any more
         for round in range(rounds):
             key += 100
@@ -235,11 +240,11 @@ class _Part:
         level: Level,
         number: int,
         likeness: _Likeness,
-        frames: _Likeness | None,
         share: float | np.ndarray,
         view: View | None,
     ) -> None:
-        self.kernels, self.level, self.variance = kernels, level, likeness.basis.variance
+        self.kernels, self.level, self.view = kernels, level, view
+        self.likeness, self.variance = likeness, likeness.basis.variance
         self.exemplar, self.positions = level.exemplars[number], level.positions[number]
         self.around = level.arounds[number]
         self.e = kernels.array(likeness.exemplar)
@@ -248,18 +253,8 @@ class _Part:
             height, width = likeness.exemplar.shape[:2]
             more = kernels.array(patches.rarity((height, width), levels.SIDE, self.around)[..., None] ** EDGES)
             self.even = kernels.stacked([self.e * more, more], 2)
-        self.likeness = likeness
-        self.d, self.Y = self._compared(likeness, self.e)
-        self.frames = (
-            None if frames is None else (*self._compared(frames, kernels.array(frames.exemplar)), frames.basis.variance)
-        )
-        self.known = Nothing() if view is None else Known(kernels, view)
-        self.weight = self.known.trusted(kernels.array(np.ones(level.field, np.float32)), slice(0, level.field[0]))
+        self.known = Nothing()
         self.psi = kernels.array(np.zeros(self.positions, np.float32))
-        groups = () if view else semidual.groups(kernels, self.Y, likeness.basis.deviations)
-        exact, mixed = level.ascents > 0, len(level.exemplars) > 1  # there psi does it; a mix is calmer than either
-        self.groups = groups[:2] if exact or mixed else groups
-        self.potentials = [0 * group.fair for group in self.groups]
         self.typical: Any = None
         self.cost: Array | None = None
         self.far = 0  # to where there are random tries
@@ -275,6 +270,27 @@ class _Part:
             middle = np.roll(own[..., 0], (-half, -half), (0, 1))[: level.field[0], : level.field[1]]
             self.share = kernels.array(own)
             self.among = kernels.array((middle >= SHOWN * middle.max()).astype(np.float32))
+
+    def prepare(self, frames: _Likeness | None) -> Generator[None, None, None]:
+        """Looks at the exemplar and at what is known; yields after each. frames: see `graft`."""
+        if self.view is not None:
+            self.known = Known(self.kernels, self.view)
+            yield
+        self.weight = self.known.trusted(
+            self.kernels.array(np.ones(self.level.field, np.float32)), slice(0, self.level.field[0])
+        )
+        self.d, self.Y = self._compared(self.likeness, self.e)
+        yield
+        self.frames = (
+            None
+            if frames is None
+            else (*self._compared(frames, self.kernels.array(frames.exemplar)), frames.basis.variance)
+        )
+        groups = () if self.view else semidual.groups(self.kernels, self.Y, self.likeness.basis.deviations)
+        exact, mixed = self.level.ascents > 0, len(self.level.exemplars) > 1  # psi does it; a mix is calmer than either
+        self.groups = groups[:2] if exact or mixed else groups
+        self.potentials = [0 * group.fair for group in self.groups]
+        yield
 
     def begin(self, C: Array) -> None:
         """Takes a field of this level."""

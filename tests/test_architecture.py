@@ -29,7 +29,18 @@ LAYERS = [
         "tasks",
         *(
             f"tasks.{name}"
-            for name in ("descent", "fill", "mix", "region", "render", "result", "retreat", "synthesize", "tile")
+            for name in (
+                "descent",
+                "field",
+                "fill",
+                "mix",
+                "region",
+                "render",
+                "result",
+                "retreat",
+                "synthesize",
+                "tile",
+            )
         ),
     },
     {"__init__"},

@@ -10,9 +10,8 @@ import numpy as np
 
 from .. import kernels
 from ..maps import Map, MapSet
-from ..progress import Step
-from ..spec import Fill, InputError, Request, Size
-from .render import mapped
+from ..progress import Step, mapped
+from ..spec import InputError, Mix, Request, Size, Synthesize, Tile
 from .result import Result
 
 LARGEST = 2048
@@ -27,7 +26,7 @@ def made(request: Request, stock: Stock, size: Size, wrap: tuple[bool, bool]) ->
 
     Raises InputError for what the solver does not make, and where torch is not there.
     """
-    assert not isinstance(request, Fill)
+    assert isinstance(request, Tile | Synthesize | Mix)
     assert request.gradient is not None
     (name, first), *others = (_only(maps) for maps, _ in stock)
     _check([first, *(one for _, one in others)], size)

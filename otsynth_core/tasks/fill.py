@@ -15,12 +15,11 @@ from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step
+from ..progress import Place, Step, begins, mapped
 from ..spec import Fill, InputError, around
 from ..transport import Exemplar
 from . import retreat
 from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
-from .render import mapped
 from .result import Result
 
 REACH = 192
@@ -156,13 +155,18 @@ class _Job:
         """
         by = self.maps.reduction
         planes = self.maps.compared()
+        begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
+        yield begun
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
         views = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
+        yield begun
+        exemplar = Exemplar(e, repeats.found(e))
+        yield begun
         solving = transport.solve(
             compute,
-            [Exemplar(e, repeats.found(e))],
+            [exemplar],
             (image.shape[0], image.shape[1]),
             (False, False),
             request.seed,
@@ -188,15 +192,14 @@ class _Job:
 
     def _placed(self, views: list[View], lead: tuple[int, int], step: Step) -> Step:
         """The Step, its picture of the crop's maps, where the level's window lies in the whole leading map."""
-        view = views[step.level]
-        one = self.maps.reduction * 2**step.level
-        top, left = (
-            start + one * first
-            for start, first in zip((self.crop.rows[0], self.crop.columns[0]), view.origin, strict=True)
-        )
-        height, width = (one * side for side in view.mask.shape)
-        place = top / lead[0], left / lead[1], (top + height) / lead[0], (left + width) / lead[1]
-        return replace(step, place=place, maps=self.maps)
+        view, one = views[step.level], self.maps.reduction * 2**step.level
+        origin, size = (tuple(one * side for side in of) for of in (view.origin, view.mask.shape))
+        return replace(step, place=self._place(lead, origin, size), maps=self.maps)
+
+    def _place(self, lead: tuple[int, int], origin: tuple[int, int], size: tuple[int, int]) -> Place:
+        """Where a part of the crop lies in the whole leading map."""
+        top, left = (of[0] + first for of, first in zip((self.crop.rows, self.crop.columns), origin, strict=True))
+        return top / lead[0], left / lead[1], (top + size[0]) / lead[0], (left + size[1]) / lead[1]
 
     def _put_together(
         self,
@@ -239,8 +242,10 @@ class _Job:
                 yield sum(map(len, bands)) / window[0]
             new = np.concatenate(bands)
             mask = cover(self.work)[at] if known.shape[:2] == size else view.mask
-            # another material keeps its colours: it is to be told from what is around it
-            made[at] = np.where(mask[..., None], new, known[at]) if self.begin else holes.stitched(new, known[at], mask)
+            if self.begin:  # another material keeps its colours: it is to be told from what is around it
+                made[at] = np.where(mask[..., None], new, known[at])
+            else:
+                made[at] = yield from mapped(holes.stitched(new, known[at], mask), lambda _: 1.0)
         else:
             made[at] = (yield from assembly.elect(compute, own, stock[..., 0]))[..., None]
         made = fit(made, size)

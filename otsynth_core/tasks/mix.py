@@ -12,12 +12,13 @@ from .. import barycenter, levels, period, repeats, transport
 from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step
+from ..progress import Step, between, mapped
 from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
+from .field import Sizes
 from .region import check_alpha, grey, matched, nearest, proportioned, stacked
-from .render import Sizes, averaged, between, check, elected, mapped
+from .render import averaged, check, elected
 from .result import Result
 
 RENDERED = 1 / 8

@@ -2,128 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zlib
+import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TypeVar
-from zipfile import BadZipFile
+from dataclasses import replace
 
 import numpy as np
 
 from .. import assembly, levels, period, slopes
 from ..assembly import Solution
-from ..kernels import Kernels, Wrap
+from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step, portions
-from ..spec import MAX_SIDE, InputError
-
-Made = TypeVar("Made")
-Told = TypeVar("Told")
-Heard = TypeVar("Heard")
+from ..progress import Step, between, mapped, portions
+from ..spec import MAX_SIDE, InputError, Render
+from . import retreat
+from .field import Field, Sizes
+from .result import Result
 
 LARGEST = 2 * MAX_SIDE
 """Longest side of a map that is larger than the leading one."""
 ENOUGH = 2048
 """Longest side of the part of two maps by which they are compared with one another."""
-FORMAT = 2
-"""Version of the file of a field."""
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How large an exemplar and a result of it are, as (height, width).
-
-    worked: of the exemplar, not stretched, and of the result, where the field was solved; lead: of the exemplar, of the
-    result as it is made and of it as it is shown, in the leading map's pixels; stretches: of the exemplar, down and
-    across.
-    """
-
-    worked: tuple[tuple[int, int], tuple[int, int]]
-    lead: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-    stretches: tuple[float, float]
-
-    def own(self, one: Map) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Of the result as it is made and as it is shown, in a map's own pixels."""
-        exemplar, *results = self.lead
-        made, shown = (
-            tuple(max(1, round(side * n / lead)) for side, n, lead in zip(size, one.size, exemplar, strict=True))
-            for size in results
-        )
-        return made, shown  # type: ignore[return-value]
-
-
-@dataclass(frozen=True)
-class Field:
-    """Where every patch of a result comes from, and what it takes to put other maps of the same material together.
-
-    field: int32 (2, fh, fw), row and column of the stretched exemplar's patch; weight: float32 (fh, fw) of its vote.
-    around: whether patches reach over the exemplar's edges, down and across.
-    """
-
-    field: np.ndarray
-    weight: np.ndarray
-    sizes: Sizes
-    around: Wrap
-
-    def save(self, path: str | Path) -> None:
-        """As an .npz file: its arrays, and a line of JSON."""
-        words = json.dumps({"format": FORMAT, "around": self.around, **asdict(self.sizes)})
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, field=self.field.astype(np.int16), weight=self.weight, about=np.array(words))
-
-    @classmethod
-    def load(cls, path: str | Path) -> Field:
-        """Raises InputError for a file that `save` did not write."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                field, weight = file["field"].astype(np.int32), file["weight"].astype(np.float32)
-            if about["format"] != FORMAT:
-                raise InputError(f"{path}: is a field of format {about['format']}, {FORMAT} is wanted: solve it again")
-            sizes = {name: tuple(tuple(map(int, pair)) for pair in about[name]) for name in ("worked", "lead")}
-            stretches = tuple(map(float, about["stretches"]))
-            down, across = (bool(goes) for goes in about["around"])
-            pairs = [*sizes["worked"], *sizes["lead"], stretches]
-            fits = field.shape == (2, *weight.shape) and field.min() >= 0 and weight.min() > 0
-            fits = fits and bool(np.isfinite(weight).all()) and all(len(pair) == 2 for pair in pairs)
-            fits = (
-                fits and (len(sizes["worked"]), len(sizes["lead"])) == (2, 3) and min(min(pair) for pair in pairs) > 0
-            )
-            for axis in (0, 1) if fits else ():
-                result, places = sizes["worked"][1][axis], field.shape[1 + axis]
-                fits = fits and places in (result, result - levels.SIDE + 1) and max(sizes["lead"][2]) <= MAX_SIDE
-                fits = fits and field[axis].max() < round(sizes["worked"][0][axis] * stretches[axis])
-            if not fits:
-                raise ValueError("its numbers do not go together")
-        except FileNotFoundError:
-            raise InputError(f"{path}: there is no such file") from None
-        except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
-        found = Sizes(sizes["worked"], sizes["lead"], stretches)  # type: ignore[arg-type]
-        return cls(field, weight, found, (down, across))
-
-
-def steps(field: Field, maps: MapSet, kernels: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
-    """Yields Steps, returns the maps put together through a field that was solved before, by name."""
+def steps(request: Render, maps: MapSet, field: Field) -> Generator[Step, None, Result]:
+    """Yields Steps, returns the Result; see `tasks.steps`."""
     height, width = field.sizes.lead[0]
     own = maps.lead.size
     if abs(own[0] * width - own[1] * height) > max(height, width, *own):
         raise InputError(
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
-    sizes = field.sizes
+    sizes, start = field.sizes, time.perf_counter()
     check(maps, sizes)
     exemplar, result = sizes.worked
     down, across = (round(n * ratio) for n, ratio in zip(exemplar, sizes.stretches, strict=True))
     first = Step(0, 1, 1, 1, 0.0, lambda: np.zeros((1, 1, 1), np.float32))  # there is no picture to be shown
-    arrays = kernels.array(field.field), kernels.array(field.weight)
-    solution = Solution(*arrays, (down, across), result, (), first, field.around)
-    return (yield from mapped(rendered(kernels, solution, maps, sizes), lambda done: replace(first, fraction=done)))
+
+    def work(compute: Kernels) -> Generator[Step, None, dict[str, np.ndarray]]:
+        arrays = compute.array(field.field), compute.array(field.weight)
+        solution = Solution(*arrays, (down, across), result, (), first, field.around)
+        putting = rendered(compute, solution, maps, sizes)
+        return (yield from mapped(putting, lambda done: replace(first, fraction=done)))
+
+    computed = yield from retreat.computed(request, work)
+    seconds = (time.perf_counter() - start,)
+    return Result(request, maps, computed.made, field, computed.device, seconds, (None, None), computed.retreats)
 
 
 def pixels_of(maps: MapSet, sizes: Sizes) -> dict[str, int]:
@@ -270,20 +194,6 @@ def _finished(planes: np.ndarray, one: Map, sizes: Sizes) -> np.ndarray:
     if made != shown:  # an axis that is shown at another length than it was made wraps
         planes = period.stretched(planes, _ratios(made, shown), "wrap")
     return resized(planes, shown)
-
-
-def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:
-    """The same work, what it yields told another way."""
-    while True:
-        try:
-            told = next(part)
-        except StopIteration as end:
-            return end.value
-        yield how(told)
-
-
-def between(start: float, end: float) -> Callable[[float], float]:
-    return lambda share: start + (end - start) * share
 
 
 _CARRYING = between(0, 0.2)

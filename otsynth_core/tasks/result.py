@@ -10,7 +10,7 @@ import numpy as np
 from ..maps import MapSet
 from ..period import Periods, snapped
 from ..spec import Request, Size, to_json
-from .render import Field
+from .field import Field
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from typing import Generic
 
 from .. import kernels
 from ..kernels import Kernels
-from ..progress import Step
+from ..progress import Made, Step
 from ..spec import Request
-from .render import Made
 
 LITTLE, LEAST = 16, 4
 """MiB for temporary arrays when memory has run out once, on a GPU and on processors, which have no more than 16."""

@@ -13,11 +13,12 @@ from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import MapSet
 from ..period import Periods
-from ..progress import Step
+from ..progress import Step, begins, mapped
 from ..spec import InputError, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat
-from .render import Field, Sizes, check, mapped, pixels_of, rendered
+from .field import Field, Sizes
+from .render import check, pixels_of, rendered
 from .result import Result
 
 RENDERED = 1 / 16
@@ -28,11 +29,15 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.gradient is not None:
         return (yield from descent.made(request, [(maps, 1.0)], request.size, around(request.wrap)))
-    return (yield from made(request, maps, *prepared(maps)))
+    planes, periods = yield from prepared(maps)
+    return (yield from made(request, maps, planes, periods))
 
 
-def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
-    """The planes that are compared, and their periods. Raises InputError for maps that are too small."""
+def prepared(maps: MapSet) -> Generator[Step, None, tuple[np.ndarray, Periods]]:
+    """Yields Steps, returns the planes that are compared, and their periods.
+
+    Raises InputError for maps that are too small.
+    """
     levels.check(*maps.lead.size)
     if min(maps.worked(maps.lead.size)) < levels.SIDE:
         given, by = Size(*maps.lead.size[::-1]), maps.reduction
@@ -40,7 +45,10 @@ def prepared(maps: MapSet) -> tuple[np.ndarray, Periods]:
             f"exemplar is {given} px: at 1/{by} of its size, as it is compared, too narrow; crop it along its length"
         )
     planes = maps.compared()
-    return planes, repeats.found(planes)
+    yield begins(planes)
+    periods = repeats.found(planes)
+    yield begins(planes)
+    return planes, periods
 
 
 def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
@@ -55,6 +63,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     by = maps.reduction
     whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
     tiles, unstretched = tiling.found(planes), (ratios[0] == 1, ratios[1] == 1)
+    yield begins(planes)
     exemplar = Exemplar(
         period.stretched(planes, ratios),
         period.scaled(periods, ratios),

@@ -14,7 +14,7 @@ import numpy as np
 from .. import levels, period, repeats
 from ..maps import MapSet
 from ..period import Periods
-from ..progress import Step
+from ..progress import Step, begins
 from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
 from . import fill, synthesize
 from .result import Result
@@ -33,7 +33,7 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
         raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
     if request.gradient is None or request.size == SNAP:
-        planes, periods = synthesize.prepared(maps)
+        planes, periods = yield from synthesize.prepared(maps)
         size = request.size if isinstance(request.size, Size) else _fitting(request, own, periods, maps.reduction)
     else:  # that solver keeps nothing in step
         size = request.size if isinstance(request.size, Size) else own
@@ -63,7 +63,9 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     if min(size) < least:
         raise InputError(f"exemplar is {Size(*size[::-1])} px: healing wants {least} px a side; resynthesize it")
     planes = maps.compared()
+    yield begins(planes)
     width = request.band or band(planes) * maps.reduction
+    yield begins(planes)
     if 2 * width > min(size) - 2 * levels.SIDE:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)

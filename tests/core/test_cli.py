@@ -18,6 +18,7 @@ import pytest
 import otsynth_core
 from otsynth_core import cli, files, metrics
 from otsynth_core.progress import Step
+from otsynth_core.tasks.field import Field, Sizes
 
 from .conftest import blobs
 
@@ -320,7 +321,7 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "--maps", "color=exemplar.png,normal=exemplar.png", "-o", "OUT"], "name it once"),
         (["tile", "EXEMPLAR", "-o", "OUT", "--weight", "color=1", "--weight", "color=2"], "color twice"),
         (["render", "absent.npz", "EXEMPLAR", "-o", "OUT"], "absent.npz: there is no such file"),
-        (["render", "whole.jpg", "EXEMPLAR", "-o", "whole.jpg"], "overwrite an exemplar"),
+        (["render", "field.jpg", "EXEMPLAR", "-o", "field.jpg"], "overwrite an exemplar"),
         (["tile", ".", "-o", "OUT"], "no name tells a role"),
         (["tile", "whole.jpg", "see.png", "-o", "EXEMPLAR"], "into a folder"),
         (["tile", "EXEMPLAR", "small.png", "-o", "made"], "one proportion"),
@@ -367,6 +368,11 @@ def test_bad_input_is_one_line_and_code_2(
     (folder / "truncated.png").write_bytes(exemplar.read_bytes()[:-2000])
     files.write(folder / "whole.jpg", files.Picture(pixels(64, 64, 3)))
     (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:-1500])
+    side = (64, 64)
+    places = np.indices(side, np.int32) * 60 // 64
+    Field(places, np.ones(side, np.float32), Sizes((side, side), (side, side, side), (1, 1)), (False, False)).save(
+        folder / "field.jpg"
+    )
     files.write(folder / "see.png", files.Picture(pixels(32, 32, 4)))
     files.write(folder / "small.png", files.Picture(np.zeros((9, 4, 3), np.uint8)))
     files.write(folder / "hole.png", files.Picture(hole()))

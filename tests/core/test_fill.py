@@ -264,7 +264,7 @@ def test_from_another_material() -> None:
 
 
 def test_maps_of_a_material_stay_in_step(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holes, "stitched", lambda new, old, mask: np.where(mask[..., None], new, old))
+    monkeypatch.setattr(holes, "_off", lambda new, old, mask: 0 * new)
     row = (np.arange(160, dtype=np.float32)[:, None, None] / 160).repeat(160, 1)
     vectors = np.dstack([photo[..., :2] - 0.5, np.ones((160, 160, 1), np.float32)]).repeat(2, 0).repeat(2, 1)
     normal = (vectors / np.linalg.norm(vectors, axis=2, keepdims=True) + 1) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otsynth_core import holes, kernels, lines
+from otsynth_core import holes, kernels, lines, pyramid, tasks
 from otsynth_core.holes import Hole
 from otsynth_core.known import Known
 
@@ -108,13 +108,17 @@ def test_nearest_is_allowed_and_itself_where_it_may_be() -> None:
     assert (holes.nearest(lone) == np.array([8, 1])[:, None, None]).all()
 
 
+def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return tasks.finished(holes.stitched(new, old, mask))
+
+
 def test_stitched_meets_what_is_around_and_keeps_its_detail() -> None:
     rng = np.random.default_rng(0)
     old = rng.random((60, 60, 2)).astype(np.float32)
     mask = np.zeros((60, 60), bool)
     mask[10:50, 10:50] = True
-    assert holes.stitched(old, old, mask).tobytes() == old.tobytes()
-    made = holes.stitched(old + 0.5, old, mask)
+    assert stitched(old, old, mask).tobytes() == old.tobytes()
+    made = stitched(old + 0.5, old, mask)
     np.testing.assert_array_equal(made[~mask], old[~mask])
     off = made - old
     assert made.min() >= old.min()
@@ -128,9 +132,20 @@ def test_grain_is_not_drawn_into_streaks() -> None:
     old = np.random.default_rng(0).random((60, 60, 1)).astype(np.float32)
     mask = np.zeros((60, 60), bool)
     mask[10:50, 10:50] = True
-    rough = np.diff(holes.stitched(np.full_like(old, 0.5), old, mask)[:, 15:45, 0]).std(1)
+    rough = np.diff(stitched(np.full_like(old, 0.5), old, mask)[:, 15:45, 0]).std(1)
     assert rough[10] > 0.7 * rough[5]  # as around it
     assert rough[14:26].max() < 0.05 * rough[5]
+
+
+def test_a_large_hole_is_stitched_in_blocks_that_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = pyramid.smooth(np.random.default_rng(0).random((1200, 1200, 1)).astype(np.float32))
+    mask = np.zeros((1200, 1200), bool)
+    mask[100:1100, 100:1100] = True
+    new = np.full_like(old, 0.5)
+    made, steps = stitched(new, old, mask), len(list(holes.stitched(new, old, mask)))
+    assert steps == 8  # of nine, the one in the middle is left as it is
+    monkeypatch.setattr(holes, "BLOCK", 1200)
+    np.testing.assert_allclose(made, stitched(new, old, mask), atol=1e-4)
 
 
 def test_a_line_along_the_hole_is_not_drawn_into_a_haze() -> None:
@@ -138,10 +153,10 @@ def test_a_line_along_the_hole_is_not_drawn_into_a_haze() -> None:
     old[9] = 0.9
     mask = np.zeros((60, 60), bool)
     mask[10:50, 10:50] = True
-    made = holes.stitched(np.full_like(old, 0.5), old, mask)
+    made = stitched(np.full_like(old, 0.5), old, mask)
     np.testing.assert_allclose(made[10, 30], 0.9, atol=1e-6)  # it does not end at once
     np.testing.assert_allclose(made[14:, 10:50], 0.5, atol=0.01)
-    np.testing.assert_allclose(holes.stitched(old - 0.2, old, mask)[10, 10:50], old[10, 10:50], atol=1e-6)
+    np.testing.assert_allclose(stitched(old - 0.2, old, mask)[10, 10:50], old[10, 10:50], atol=1e-6)
 
 
 def test_coarse_levels_have_lines_of_what_is_known_alone(disc: np.ndarray) -> None:

@@ -299,11 +299,11 @@ def test_sixteen_bits_are_sixteen_bits() -> None:
 )
 def test_odd_maps_are_refused_in_words(material: dict[str, np.ndarray], given: Callable, words: str) -> None:
     color = material["color"][:64, :64]
-    steps: list[object] = []
+    steps: list[otsynth_core.Step] = []
     with pytest.raises(InputError) as refusal:
         otsynth_core.tile(given(color), device="numpy", progress=steps.append)
     assert words in str(refusal.value)
-    assert not steps
+    assert {step.fraction for step in steps} <= {0}  # nothing was made
 
 
 def test_a_flat_normal_map_of_floats_is_read_as_what_it_is() -> None:
@@ -320,9 +320,9 @@ def test_a_late_map_has_its_size_from_the_field_whatever_comes_with_it() -> None
     made = otsynth_core.synthesize(blobs(96, 96, 3), size=(90, 60), device="numpy").field
     other = blobs(31, 31, 3)
     with pytest.raises(InputError, match="ao: is 4x4 px"):
-        tasks.finished(render.steps(made, MapSet.of({"ao": blobs(4, 4, 1)}), kernels.load("numpy")))
+        otsynth_core.render(made, {"ao": blobs(4, 4, 1)}, device="numpy")
     for maps in ({"height": blobs(96, 96, 1)}, {"height": blobs(96, 96, 1), "color": other}):
-        images = tasks.finished(render.steps(made, MapSet.of(maps), kernels.load("numpy")))
+        images = otsynth_core.render(made, maps, device="numpy").images
         assert images["height"].shape[:2] == (60, 90)
 
 
@@ -401,14 +401,15 @@ def test_a_field_is_kept_and_takes_a_map_that_came_later(
 ) -> None:
     made.field.save(tmp_path / "f.npz")
     field = Field.load(tmp_path / "f.npz")
-    later = MapSet.of({name: material[name] for name in ("normal", "height", "id")})
-    images = tasks.finished(render.steps(field, later, kernels.load("numpy")))
+    later = {name: material[name] for name in ("normal", "height", "id")}
+    images = otsynth_core.render(field, later, device="numpy").images
     for name in ("normal", "height", "id"):
         np.testing.assert_array_equal(images[name], made.images[name])
     twice = material["color"].repeat(2, 0).repeat(2, 1)
-    assert tasks.finished(render.steps(field, MapSet.of(twice), kernels.load("numpy")))[""].shape == (160, 192, 3)
+    report = otsynth_core.render(field, twice, device="numpy").report()
+    assert (report["task"], report["size"], report["device"]) == ("render", [192, 160], "numpy")
     with pytest.raises(InputError, match="one proportion"):
-        tasks.finished(render.steps(field, MapSet.of(twice[:64]), kernels.load("numpy")))
+        otsynth_core.render(field, twice[:64], device="numpy")
     whole = (tmp_path / "f.npz").read_bytes()
     for broken in (b"", whole[:300], b"field"):
         (tmp_path / "f.npz").write_bytes(broken)

@@ -12,7 +12,7 @@ import otsynth_core
 from otsynth_core import assembly, graft, kernels, levels, lines, patches, pyramid, slopes, tasks, tiling
 from otsynth_core.maps import Map
 from otsynth_core.spec import Size
-from otsynth_core.tasks.render import Field
+from otsynth_core.tasks import Field
 
 from .conftest import blobs
 from .test_joints import rendered, solution

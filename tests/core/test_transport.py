@@ -349,6 +349,9 @@ def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+    looked = [step for step in steps if not step.levels]
+    assert {(step.fraction, step.preview().shape) for step in looked} == {(0.0, exemplar.shape)}
+    steps = steps[len(looked) :]
     assert [step.level for step in steps] == sorted((step.level for step in steps), reverse=True)
     assert {step.levels for step in steps} == {len(result.seconds)}
     assert steps[-1].preview().shape == exemplar.shape
