@@ -23,6 +23,8 @@ ARRAYS = 8
 ALONE = 2**12
 """Of an operation that has no more temporary numbers in all, one thread does everything."""
 
+PRODUCT = 64
+"""Patches that are compared in one product of matrices: fixed as well, for its last digits hang on how many they are."""
 SUMS = 8
 """Parts into which sums over pairs are split: fixed, so that they do not depend on the number of threads."""
 
@@ -64,13 +66,13 @@ class NumpyKernels:
     def _described(self, u: Array, d: Descriptor, rows: slice) -> Array:
         """x_i for some rows of patches: (rows, fw, k)."""
         p = blocks(u, d, rows)
-        projected = p.reshape(-1, len(d.axes)) @ d.axes
+        projected = p.reshape(*p.shape[:2], -1) @ d.axes  # a product a row: its last digits hang on how large one is
         projected -= d.offset
         k, a = d.axes.shape[1], d.rows.shape[1]
         if d.k == k:  # no phases
-            return projected.reshape(*p.shape[:2], k)
+            return projected
         X = np.empty((*p.shape[:2], d.k), np.float32)
-        X[..., :k] = projected.reshape(*p.shape[:2], k)
+        X[..., :k] = projected
         X[..., k : k + a] = d.rows[rows, None]
         X[..., k + a :] = d.columns
         return X
@@ -79,10 +81,13 @@ class NumpyKernels:
         y = flat(Y)
         bias, minus_two_y = (y * y).sum(1) - psi.ravel(), -2 * y.T  # |x_i|^2 moves no minimum and is left out
         C = np.empty((2, *X.shape[:2]), np.int32)
+        unit = max(1, PRODUCT // X.shape[1])
 
         def band(rows: slice) -> None:
             x = flat(X[rows])
-            cost = x @ minus_two_y
+            cost = np.empty((len(x), len(y)), np.float32)
+            for part in bands(slice(0, len(x)), unit * X.shape[1]):
+                np.matmul(x[part], minus_two_y, out=cost[part])
             cost += bias
             if but is not None:
                 itself = cost + psi.ravel() < but.least - (x * x).sum(1, keepdims=True)
@@ -90,7 +95,7 @@ class NumpyKernels:
             sigma = cost.argmin(1)
             C[:, rows] = np.stack(np.divmod(sigma, Y.shape[1])).reshape(2, -1, X.shape[1])
 
-        self._each(slice(0, len(X)), X.shape[1] * len(y), band)
+        self._each(slice(0, len(X)), X.shape[1] * len(y), band, unit)
         return C
 
     def ascend(self, X: Array, Y: Array, psi: Array, lam: float, steps: int) -> Array:
@@ -252,13 +257,16 @@ class NumpyKernels:
     def mean(self, values: Array) -> float:
         return float(values.mean(dtype=np.float64))
 
-    def _each(self, rows: slice, numbers: int, work: Callable[[slice], None]) -> None:
-        """Does `work` on every band of some rows, of so many temporary numbers a row, on all threads alike."""
+    def _each(self, rows: slice, numbers: int, work: Callable[[slice], None], unit: int = 1) -> None:
+        """Does `work` on every band of some rows, of so many temporary numbers a row, on all threads alike.
+
+        unit: a band has a multiple of so many rows.
+        """
         number = rows.stop - rows.start
         threads = self._count if number * numbers > ALONE else 1
         turns = math.ceil(number / threads / max(1, self._chunk // numbers))  # of every thread
         with self._alone():
-            self._shared(work, bands(rows, math.ceil(number / threads / max(1, turns))))
+            self._shared(work, bands(rows, math.ceil(number / threads / max(1, turns) / unit) * unit))
 
     def _shared(self, work: Callable[[slice], T], parts: list[slice]) -> list[T]:
         """What `work` makes of every part. This thread takes its share: to wake another takes long as well."""

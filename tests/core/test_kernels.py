@@ -311,3 +311,25 @@ def test_memory_and_threads_bound_the_temporaries() -> None:
     small = kernels.load("numpy", threads=2, memory=1)
     assert small._chunk < whole._chunk / 8  # type: ignore[attr-defined]
     assert small._others._max_workers == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+@pytest.mark.parametrize("shape", [(64, 31), (500, 1), (7, 100)])
+def test_the_last_digits_hang_on_no_number_of_threads_and_no_memory(name: str, shape: tuple[int, int]) -> None:
+    """Costs that differ by rounding alone: whoever rounds another way answers otherwise."""
+    if name == "numba":
+        pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    Y, X = (rng.standard_normal((*of, 16)).astype(np.float32) for of in ((60, 59), shape))
+    X[:] = X[0, 0]
+    psi = (Y * (Y - 2 * X[0, 0])).sum(2)
+    u = blobs(80, 71, 3)
+    d = descriptor(basis(u, SIDE, 16, rng), (True, False), (np.zeros((80, 0)), np.zeros((67, 0))))
+    found = []
+    for threads, memory in ((None, None), (1, None), (3, None), (2, 1), (5, 2)):
+        provider = kernels.load("cpu" if name == "numba" else name, threads, memory)
+        assert provider.name == name
+        found.append((provider.assign(X, Y, psi), provider.project(u, d)))
+    for C, projected in found[1:]:
+        np.testing.assert_array_equal(C, found[0][0])
+        np.testing.assert_array_equal(projected, found[0][1])
