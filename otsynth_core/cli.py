@@ -10,9 +10,11 @@ import os
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from dataclasses import Field as Option
+from importlib import metadata
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -96,6 +98,7 @@ def _tell(stream: TextIO | None, text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="otsynth", description=(sys.modules[__package__].__doc__ or "").partition("\n")[0])
+    parser.add_argument("--version", action="version", version=f"otsynth {_version()}")
     verbs = parser.add_subparsers(dest="task", required=True, metavar="{" + ",".join(TASKS) + "}")
     for name, kind in TASKS.items():
         summary = (kind.__doc__ or "").partition("\n")[0]
@@ -470,8 +473,19 @@ def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
 
 def _told_of(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
     """The result as it is written: with what its exemplar's file says, and how it came about."""
-    attributes = {**source.attributes, "Software": "otsynth", "ImageDescription": json.dumps(about)}
+    attributes = {**source.attributes, "Software": f"otsynth {_version()}", "ImageDescription": json.dumps(about)}
     return replace(source, pixels=image, attributes=attributes)
+
+
+def _version() -> str:
+    """The number in the extension's manifest: beside the core here, or what was installed from it."""
+    manifest = Path(__file__).parents[1] / "blender_addon" / "blender_manifest.toml"
+    if manifest.is_file():
+        return tomllib.loads(manifest.read_text("utf-8"))["version"]
+    try:
+        return metadata.version("otsynth")
+    except metadata.PackageNotFoundError:
+        return "of an unknown version"
 
 
 def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapSet]:
@@ -494,13 +508,20 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
     unused = set(weights) - {one.role for one in maps.maps.values()}
     if unused:
         raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
+    for folder in filter(Path.is_dir, options.exemplar):
+        left = [path.name for path in _images(folder, _masks(options)) if path not in pictures]
+        if left:
+            _tell(sys.stderr, f"otsynth: {folder}: left out, for no name tells a role: {', '.join(left)}\n")
     return pictures, maps
 
 
 def _maps_of(options: argparse.Namespace, paths: Sequence[Path]) -> list[Path]:
     """The files of maps that are named, or lie in folders that are, where masks may lie as well."""
-    masks = [path for name in BESIDE if (path := getattr(options, name, None)) and path.exists()]
-    return [file for path in paths for file in _files(path, masks)]
+    return [file for path in paths for file in _files(path, _masks(options))]
+
+
+def _masks(options: argparse.Namespace) -> list[Path]:
+    return [path for name in BESIDE if (path := getattr(options, name, None)) and path.exists()]
 
 
 def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[Path, files.Picture], MapSet]:
@@ -517,15 +538,20 @@ def _files(path: Path, masks: Sequence[Path]) -> list[Path]:
     """A file itself; of a folder the images whose names tell a role, or its only image, masks apart."""
     if not path.is_dir():
         return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
-    found = [p for p in found if not any(p.samefile(mask) for mask in masks)]
-    ours = {f"{p.stem}_{task}" for p in found for task in TASKS}  # results that were put beside them
-    found = [p for p in found if re.sub(r"_t\d{3}$", "", p.stem) not in ours]
+    found = _images(path, masks)
     telling = [p for p in found if guessed(p.name, among=True)]
     if not telling and len(found) != 1:
         count = f"holds {len(found)} images and no name tells a role" if found else "is a folder without images"
         raise InputError(f"{path}: {count}; name the maps, --maps color=FILE,normal=FILE")
     return telling or found
+
+
+def _images(path: Path, masks: Sequence[Path]) -> list[Path]:
+    """The images in a folder, but for masks and for what was made of the others."""
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES and not p.name.startswith("."))
+    found = [p for p in found if not any(p.samefile(mask) for mask in masks)]
+    ours = {f"{p.stem}_{task}" for p in found for task in TASKS}  # results that were put beside them
+    return [p for p in found if re.sub(r"_t\d{3}$", "", p.stem) not in ours]
 
 
 def _targets(options: argparse.Namespace, paths: list[Path]) -> dict[Path, Path]:

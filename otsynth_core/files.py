@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -46,8 +47,14 @@ FORMATS = {
 SUFFIXES = tuple(suffix for format in FORMATS.values() for suffix in format.suffixes)
 TYPES = {"uint8": "uint8", "uint16": "uint16", "half": "float16", "float": "float32"}
 """OpenImageIO's names of values and NumPy's."""
-KEPT = ("ICCProfile", "XResolution", "YResolution", "ResolutionUnit", "oiio:ColorSpace", "chromaticities")
-"""What a result inherits from its exemplar's file: without its profile a picture changes colour."""
+KEPT = (
+    *("ICCProfile", "XResolution", "YResolution", "ResolutionUnit", "oiio:ColorSpace", "chromaticities"),
+    *("Artist", "Copyright", "Keywords", "DocumentName"),
+)
+"""What a result inherits from its exemplar's file, and all of `RIGHTS`: without its profile a picture changes colour,
+and who made it, and what may be done with it, is to be known on."""
+RIGHTS = "IPTC:"
+"""How those attributes begin that tell of author and rights."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,7 @@ class Picture:
 
 def read(path: str | Path) -> Picture:
     """The image in a file. Raises InputError for what is not one, is broken or cannot be kept as it is."""
-    import OpenImageIO as oiio
-
-    path = Path(path)
+    oiio, path = _library(), Path(path)
     if not path.exists():
         raise InputError(f"{path}: there is no such file")
     if path.is_dir():
@@ -103,13 +108,23 @@ def read(path: str | Path) -> Picture:
             reason = source.geterror().strip().splitlines()
             raise InputError(f"{path}: is truncated or broken ({reason[0] if reason else 'no pixels'})")
         turned = spec.get_int_attribute("Orientation", 1)
-        attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
+        told = [*KEPT, *(one.name for one in spec.extra_attribs if one.name.startswith(RIGHTS))]
+        attributes = {name: value for name in told if (value := spec.getattribute(name)) is not None}
         names = tuple(spec.channelnames) if kind == "OPENEXR" else ()
         covered = kind == "TIFF" and spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
     pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)
     floats = pixels.dtype.kind == "f"
     associated = spec.nchannels in (2, 4) and (kind == "OPENEXR" or covered)
     return Picture(_upright(pixels, turned), attributes, floats, associated, names)
+
+
+def _library() -> ModuleType:
+    """OpenImageIO, which the worker in Blender does without. Raises InputError where it is not there."""
+    try:
+        import OpenImageIO
+    except ImportError as error:
+        raise InputError(f"files are read and written by OpenImageIO ({error}): pip install otsynth[files]") from None
+    return OpenImageIO
 
 
 def _endings() -> str:
@@ -209,8 +224,7 @@ def write_all(pictures: Mapping[Path, Picture]) -> list[Path]:
 
 def _write(path: Path, part: Path, picture: Picture) -> bool:
     """Whether it is read again as it was."""
-    import OpenImageIO as oiio
-
+    oiio = _library()
     height, width, channels = picture.pixels.shape
     name = {ours: theirs for theirs, ours in TYPES.items()}[str(picture.pixels.dtype)]
     spec, (pixels, associated) = oiio.ImageSpec(width, height, channels, name), _held(path, picture)
@@ -224,7 +238,7 @@ def _write(path: Path, part: Path, picture: Picture) -> bool:
     for setting, value in (*kind.settings, *picture.attributes.items()):
         if setting == "ImageDescription" and not kind.described:
             continue
-        typed = isinstance(value, np.ndarray) or setting == "ICCProfile"
+        typed = isinstance(value, (np.ndarray, tuple)) or setting == "ICCProfile"
         stored = f"{'uint8' if setting == 'ICCProfile' else 'float'}[{len(value)}]" if typed else ""  # type: ignore[arg-type]
         spec.attribute(setting, *((oiio.TypeDesc(stored), value) if typed else (value,)))
     target = oiio.ImageOutput.create(str(part))

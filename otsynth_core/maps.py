@@ -31,6 +31,10 @@ IDS = 256
 """Most different values of a map of ids."""
 NOT_UNIT = 0.1
 """How far the mean length of a normal map's vectors may be from 1."""
+UNEVEN = 0.2
+"""And their root mean square: a map that was saved as a poor JPEG, or halved twice, has up to 0.18."""
+BEHIND, FEW = -0.05, 0.01
+"""A z below points into the surface, and how large a share of these is chance."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +202,17 @@ class Map:
 
     def warning(self) -> str | None:
         """What is odd about the map, in words."""
-        if self.role == "normal":
-            length = float(np.linalg.norm(self._vectors(self.pixels), axis=2).mean())
-            if self.channels >= 3 and abs(length - 1) > NOT_UNIT:
-                return f"its vectors are {length:.2f} long on average, not 1: is it a normal map?"
+        if self.role != "normal" or self.channels < 3:
+            return None
+        vectors = self._vectors(self.pixels)
+        lengths, away = np.linalg.norm(vectors, axis=2), float((vectors[..., 2] < BEHIND).mean())
+        mean, off = float(lengths.mean()), float(np.sqrt(((lengths - 1) ** 2).mean()))
+        if abs(mean - 1) > NOT_UNIT:
+            return f"its vectors are {mean:.2f} long on average, not 1: is it a normal map?"
+        if away > FEW:
+            return f"{away:.0%} of its vectors point into the surface: is it a normal map?"
+        if off > UNEVEN:
+            return f"its vectors' lengths are {off:.2f} off 1, root mean square: is it a normal map?"
         return None
 
     @property

@@ -32,7 +32,7 @@ def distance(image: Array, exemplar: Array) -> float:
     c(x, y) = |x - y|^2 (sum over pixels and channels); the mean over the scales is returned. Scales that are smaller
     than a patch are left out.  W_2^2 of Houdard et al. 2021, eq. (3), on samples.
     """
-    return _distance(image, exemplar, _scales(image, exemplar))
+    return float(np.mean(_costs(image, exemplar, _scales(image, exemplar))))
 
 
 def floor(exemplar: Array) -> float:
@@ -48,8 +48,13 @@ def divergence(image: Array, exemplar: Array) -> float:
     *Learning Generative Models with Sinkhorn Divergences* (AISTATS 2018), eq. (5), with samples for the smoothing.
     """
     scales = _scales(image, exemplar)
-    own = _distance(image, image, scales) + _distance(exemplar, exemplar, scales)
-    return _distance(image, exemplar, scales) - own / 2
+    apart, own, its = (_costs(*pair, scales) for pair in ((image, exemplar), (image, image), (exemplar, exemplar)))
+    return _unbiased(apart, own, its)
+
+
+def _unbiased(apart: list[float], own: list[float], its: list[float]) -> float:
+    """From the costs at each scale between two images, and within each."""
+    return float(np.mean(apart) - (np.mean(own) + np.mean(its)) / 2)
 
 
 def _scales(*images: Array) -> int:
@@ -66,14 +71,15 @@ def transported(x: Array, y: Array) -> float:
     return float(cost[linear_sum_assignment(cost)].mean())
 
 
-def _distance(image: Array, exemplar: Array, scales: int) -> float:
+def _costs(image: Array, exemplar: Array, scales: int) -> list[float]:
+    """Of transport between two images' patches, at each scale: what comes first does not hang on how many they are."""
     rng = np.random.default_rng(0)
     costs = []
     for _ in range(scales):
         x, y = (_sample(picture, rng) for picture in (image, exemplar))
         costs.append(transported(x, y))
         image, exemplar = downsample(image), downsample(exemplar)
-    return float(np.mean(costs))
+    return costs
 
 
 def _sample(image: Array, rng: np.random.Generator) -> Array:
@@ -182,10 +188,13 @@ def _nearest(x: Array, y: Array) -> Array:
 
 def measure(image: Array, exemplar: Array) -> dict[str, Any]:
     """All figures of a result beside its exemplar, under the names that reports use."""
+    scales = _scales(image, exemplar)
+    apart, own = (_costs(image, other, scales) for other in (exemplar, image))
+    its = _costs(exemplar, exemplar, _scales(exemplar))
     return {
-        "distance": distance(image, exemplar),
-        "floor": floor(exemplar),
-        "divergence": divergence(image, exemplar),
+        "distance": float(np.mean(apart)),
+        "floor": float(np.mean(its)),
+        "divergence": _unbiased(apart, own, its[:scales]),
         "seam_y": seam(image, 0),
         "seam_x": seam(image, 1),
         "roughest": roughest(image, exemplar),

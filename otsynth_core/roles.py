@@ -21,21 +21,20 @@ ROLES = {
 """Each role and its weight: what share of the leading map's spread a map's is made before patches are compared."""
 
 WORDS = {
-    "color": "basecolor base_color color colour col albedo diffuse diff basecolour base_colour",
-    "normal": "normal normals normalgl normaldx normal_gl normal_dx normal_ogl nor_gl nor_dx nor normalmap"
-    " normal_opengl normal_directx",
-    "height": "height heightmap displacement disp",
+    "color": "basecolor color colour col albedo diffuse diff basecolour albedotransparency",
+    "normal": "normal normals normalgl normaldx normalogl normalopengl normaldirectx norgl nordx nor",
+    "height": "height displacement disp bumpmap",
     "roughness": "roughness rough",
     "metallic": "metallic metalness",
-    "specular": "specular spec specularity",
-    "ao": "ao ambientocclusion ambient_occlusion mixed_ao occlusion",
-    "packed": "orm arm rma mra occlusionroughnessmetallic occlusionroughnessmetalness metallicsmoothness"
-    " metallicroughness",
+    "specular": "specular spec specularity specularsmoothness",
+    "ao": "ao ambientocclusion mixedao occlusion",
+    "packed": "orm arm rma mra mro rmo ordp dpr occlusionroughnessmetallic occlusionroughnessmetalness"
+    " metallicsmoothness metallicroughness",
     "emission": "emission emissive emit",
     "alpha": "opacity",
-    "id": "id idmap colorid materialid matid id_mask",
+    "id": "id colorid materialid matid idmask",
 }
-"""Endings of a file's name that tell, alone."""
+"""Endings of a file's name that tell, alone; "map" may follow any."""
 
 SHORT = {
     "color": "d bc basemap base c alb",
@@ -45,9 +44,9 @@ SHORT = {
     "metallic": "m metal mtl mtllc",
     "specular": "s",
     "ao": "o occ",
-    "packed": "mask maskmap mask_map",
+    "packed": "mask",
     "emission": "e em",
-    "alpha": "a alpha mask_alpha transparency",
+    "alpha": "a alpha maskalpha transparency",
     "id": "ids",
 }
 """Endings that tell among the maps of one material only: a picture called brushed_metal is of colour."""
@@ -68,10 +67,10 @@ def guessed(name: str, among: bool) -> str | None:
     tokens = stem.split("_")[1:]
     tables = (WORDS, SHORT) if among else (WORDS,)
     for length in (3, 2, 1):
-        end = "_".join(tokens[-length:])
-        for joined in (end, end.replace("_", "")):
+        end = "".join(tokens[-length:])
+        for word in (end, end.removesuffix("map")):
             for table in tables:
                 for role, words in table.items():
-                    if joined in words.split():
+                    if word in words.split():
                         return role
     return None

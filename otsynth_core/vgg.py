@@ -7,6 +7,7 @@ less a mean, with torchvision's (features.0.weight ...) from 0 to 1 less a mean,
 from __future__ import annotations
 
 import pickle
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,22 +79,32 @@ def load(weights: str, device: torch.device) -> Network:
                 part = found[f"{name}.{kind}"]
                 if not isinstance(part, (Tensor, np.ndarray)):
                     raise InputError(f"{weights}: {name}.{kind} is a {type(part).__name__}: a tensor is wanted")
-                part = torch.as_tensor(part)
                 if tuple(part.shape) != shape:
                     came = "x".join(map(str, part.shape)) or "one number"
                     raise InputError(
                         f"{weights}: {name}.{kind} is {came}, of VGG it is {'x'.join(map(str, shape))}:"
                         " these are the weights of another network"
                     )
-                if part.is_complex() or not part.isfinite().all():
-                    raise InputError(f"{weights}: {name}.{kind} holds NaN, infinity or complex numbers")
-                parts.append(part.to(device, torch.float32))
+                parts.append(_numbers(part, f"{weights}: {name}.{kind}").to(device))
             layers.append((parts[0].contiguous(memory_format=torch.channels_last), parts[1]))
             before = width
         blocks.append(tuple(layers))
     *colors, white = OXFORD if oxford else TORCHVISION
     mean, deviation = (torch.tensor(color, device=device)[:, None, None] for color in colors)
     return Network(tuple(blocks), mean, deviation, float(white))  # type: ignore[arg-type]
+
+
+def _numbers(part: Tensor | np.ndarray, what: str) -> Tensor:
+    """float32, dense and finite; what: its name. Raises InputError for what is not."""
+    try:
+        part = torch.as_tensor(part)
+        numbers = part.real.to(torch.float32)
+        usable = not part.is_complex() and not part.is_sparse and bool(numbers.isfinite().all())
+    except (RuntimeError, TypeError):  # no numbers, or none that are there
+        usable = False
+    if not usable:
+        raise InputError(f"{what} holds NaN, infinity, or what are no real numbers: plain float tensors are wanted")
+    return numbers
 
 
 def _names(found: Mapping[str, Any], oxford: bool) -> list[list[str]]:
@@ -110,12 +121,14 @@ def _names(found: Mapping[str, Any], oxford: bool) -> list[list[str]]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file: name one of VGG's weights, or say {DOWNLOAD}")
+        what = "is no regular file" if path.exists() else "there is no such file"
+        raise InputError(f"{path}: {what}: name one of VGG's weights, or say {DOWNLOAD}")
     try:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as file:
-                return {name: file[name].astype(np.float32) for name in file.files}
-        found = torch.load(path, map_location="cpu", weights_only=True)
+                return {name: file[name] for name in file.files}
+        with warnings.catch_warnings(action="ignore"):  # of an old pickle: it is read, or refused in our words
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except (
         OSError,
         ValueError,

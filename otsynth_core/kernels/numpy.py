@@ -24,7 +24,7 @@ ALONE = 2**12
 """Of an operation that has no more temporary numbers in all, one thread does everything."""
 
 PRODUCT = 64
-"""Patches that are compared in one product of matrices: fixed as well, for its last digits hang on how many they are."""
+"""Patches that are compared in one product of matrices: fixed, for its last digits hang on how many they are."""
 SUMS = 8
 """Parts into which sums over pairs are split: fixed, so that they do not depend on the number of threads."""
 

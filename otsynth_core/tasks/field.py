@@ -17,6 +17,8 @@ from ..spec import MAX_SIDE, InputError
 
 FORMAT = 2
 """Version of the file of a field."""
+STRETCHED = 0.5
+"""No exemplar is stretched by as much."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,16 @@ class Field:
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                field, weight = file["field"].astype(np.int32), file["weight"].astype(np.float32)
+                field, weight = file["field"], file["weight"]
+            if (field.dtype.kind, weight.dtype.kind) != ("i", "f"):
+                raise ValueError(f"its arrays are of {field.dtype} and {weight.dtype}")
+            field, weight = field.astype(np.int32), weight.astype(np.float32)
             if about["format"] != FORMAT:
                 raise InputError(f"{path}: is a field of format {about['format']}, {FORMAT} is wanted: solve it again")
-            sizes = {name: tuple(tuple(map(int, pair)) for pair in about[name]) for name in ("worked", "lead")}
-            stretches = tuple(map(float, about["stretches"]))
+            worked, lead = (tuple(tuple(map(int, pair)) for pair in about[name]) for name in ("worked", "lead"))
+            sizes = Sizes(worked, lead, tuple(map(float, about["stretches"])))  # type: ignore[arg-type]
             down, across = (bool(goes) for goes in about["around"])
-            pairs = [*sizes["worked"], *sizes["lead"], stretches]
-            fits = field.shape == (2, *weight.shape) and field.min() >= 0 and weight.min() > 0
-            fits = fits and bool(np.isfinite(weight).all()) and all(len(pair) == 2 for pair in pairs)
-            fits = (
-                fits and (len(sizes["worked"]), len(sizes["lead"])) == (2, 3) and min(min(pair) for pair in pairs) > 0
-            )
-            for axis in (0, 1) if fits else ():
-                result, places = sizes["worked"][1][axis], field.shape[1 + axis]
-                fits = fits and places in (result, result - levels.SIDE + 1) and max(sizes["lead"][2]) <= MAX_SIDE
-                fits = fits and field[axis].max() < round(sizes["worked"][0][axis] * stretches[axis])
-            if not fits:
+            if not _together(field, weight, sizes):
                 raise ValueError("its numbers do not go together")
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such file") from None
@@ -91,5 +86,23 @@ class Field:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
-        found = Sizes(sizes["worked"], sizes["lead"], stretches)  # type: ignore[arg-type]
-        return cls(field, weight, found, (down, across))
+        return cls(field, weight, sizes, (down, across))
+
+
+def _together(field: np.ndarray, weight: np.ndarray, sizes: Sizes) -> bool:
+    """Whether what was read could be one field."""
+    pairs = [*sizes.worked, *sizes.lead, sizes.stretches]
+    if (len(sizes.worked), len(sizes.lead), {len(pair) for pair in pairs}) != (2, 3, {2}) or min(map(min, pairs)) <= 0:
+        return False
+    if field.shape != (2, *weight.shape) or field.min() < 0 or not (np.isfinite(weight) & (weight > 0)).all():
+        return False
+    by = max(1, round(max(sizes.lead[0]) / max(sizes.worked[0])))
+    for axis, (places, stretch) in enumerate(zip(field.shape[1:], sizes.stretches, strict=True)):
+        (its, made), (exemplar, whole, shown) = ([pair[axis] for pair in of] for of in (sizes.worked, sizes.lead))
+        if its != -(-exemplar // by) or abs(whole - by * made) >= by or shown > MAX_SIDE:
+            return False
+        if places not in (made, made - levels.SIDE + 1) or abs(stretch - 1) > STRETCHED:
+            return False
+        if field[axis].max() >= round(its * stretch):
+            return False
+    return True

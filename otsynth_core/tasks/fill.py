@@ -34,6 +34,8 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     levels.check(*size)
     wrap = around(request.wrap)
     soft = covered(region, size, request.invert, request.margin, wrap)
+    if region.other is None and soft.all() and not covered(region, size, request.invert, 0, wrap).all():
+        raise InputError(f"margin is {request.margin}: with it the mask covers the whole image; choose less")
     other = None if region.other is None else matched(maps, region.other, opaque=region.source is None)
     source = None
     if region.source is not None:

@@ -37,8 +37,8 @@ def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     soft, brightest = _grey(mask, size, what, "image")
     if 0 < brightest < WHITE:
         raise InputError(
-            f"{what} has no white: its brightest value is {brightest:.3f} of 1; a mask of 0 and 1 must be made one of 0"
-            " and 255"
+            f"{what} has no white: its brightest value is {brightest:.3f} of 1, the mean of colours; draw in white, and"
+            " make a mask of 0 and 1 one of 0 and 255"
         )
     return soft
 

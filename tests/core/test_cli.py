@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import build
 import otsynth_core
 from otsynth_core import cli, files, metrics
 from otsynth_core.progress import Step
@@ -148,6 +149,36 @@ def test_an_empty_mask_is_told_and_the_image_written(exemplar: Path, capsys: pyt
     assert cli.main(["fill", str(exemplar), "-o", str(out), "--mask", str(mask), "--quiet"]) == 0
     assert "nothing was filled" in capsys.readouterr().err
     assert files.read(out).pixels.tobytes() == files.read(exemplar).pixels.tobytes()
+
+
+def test_what_lies_in_a_folder_and_tells_no_role_is_named(
+    exemplar: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rock = tmp_path / "rock"
+    rock.mkdir()
+    for name in ("rock_color", "rock_roughness", "preview", "rock_color_tile"):
+        files.write(rock / f"{name}.png", files.Picture(pixels(48, 56, 3)))
+    assert cli.main(["tile", str(rock), "-o", str(tmp_path / "out"), *MIX]) == 0
+    assert capsys.readouterr().err == f"otsynth: {rock}: left out, for no name tells a role: preview.png\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "rock_color_tile.png",
+        "rock_roughness_tile.png",
+    ]
+
+
+def test_files_tell_what_was_read_beside(exemplar: Path, second: Path) -> None:
+    import OpenImageIO as oiio
+
+    out, report = exemplar.with_name("made.png"), exemplar.with_name("report.json")
+    assert cli.main(["mix", str(exemplar), str(second), "-o", str(out), "--report", str(report), *MIX]) == 0
+    said = json.loads(oiio.ImageInput.open(str(out)).spec().get_string_attribute("ImageDescription"))
+    assert said["other"] == json.loads(report.read_text())["other"] == [str(second)]
+
+
+def test_the_version_is_the_manifest_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"otsynth {build.version()}\n")
 
 
 def test_tile_heals(exemplar: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+import build
 from otsynth_core import InputError, cli, files, metrics
 
 from .conftest import blobs
@@ -125,9 +126,41 @@ def test_how_it_came_about_stands_in_the_file(tmp_path: Path, suffix: str) -> No
     files.write(source, files.Picture(values(dtype, 3)))
     assert cli.main(["tile", str(source), "-o", str(out), "--seed", "7", "--device", "numpy", "--quiet"]) == 0
     spec = oiio.ImageInput.open(str(out)).spec()
-    assert spec.get_string_attribute("Software").startswith("otsynth")
+    assert spec.get_string_attribute("Software") == f"otsynth {build.version()}"
     said = json.loads(spec.get_string_attribute("ImageDescription"))
     assert (said["task"], said["seed"]) == ("tile", 7)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".exr", ".jpg"])
+def test_author_and_rights_stay_and_an_exr_file_keeps_its_primaries(tmp_path: Path, suffix: str) -> None:
+    source, out = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    told: dict[str, object] = {"Artist": "Nobody", "Copyright": "CC-BY Nobody"}
+    if suffix != ".tif":
+        told["IPTC:CopyrightNotice"] = "some rights"
+    if suffix == ".exr":
+        told["chromaticities"] = tuple(map(float, np.float32([0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329])))
+    given = values("float16" if suffix == ".exr" else "uint8", 3)
+    spec = oiio.ImageSpec(given.shape[1], given.shape[0], 3, "half" if suffix == ".exr" else "uint8")
+    for name, value in told.items():
+        typed = (oiio.TypeDesc("float[8]"),) if name == "chromaticities" else ()
+        spec.attribute(name, *typed, value)
+    target = oiio.ImageOutput.create(str(source))
+    assert target.open(str(source), spec)
+    assert target.write_image(np.ascontiguousarray(given))
+    target.close()
+    assert cli.main(["tile", str(source), "-o", str(out), "--device", "numpy", "--quiet"]) == 0
+    made = oiio.ImageInput.open(str(out)).spec()
+    assert {name: made.getattribute(name) for name in told} == told
+
+
+def test_without_the_library_of_files_the_way_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "a.png"
+    files.write(source, files.Picture(values("uint8", 3)))
+    monkeypatch.setitem(sys.modules, "OpenImageIO", None)
+    assert cli.main(["tile", str(source), "-o", str(tmp_path / "b.png")]) == 2
+    assert capsys.readouterr().err.endswith("pip install otsynth[files]\n")
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])

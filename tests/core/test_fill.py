@@ -549,6 +549,7 @@ def test_nothing_to_fill_is_said(exemplar: np.ndarray) -> None:
         (HOLES["disc"], {"source_mask": HOLES["two"].astype(np.uint8)}, "source mask has no white"),
         (None, {}, "mask is a NoneType"),
         (HOLES["disc"], {"margin": 1000}, "margin is 1000"),
+        (HOLES["disc"], {"margin": 256}, "with it the mask covers the whole image; choose less"),
         (HOLES["disc"], {"margin": -1}, "margin is -1"),
         (HOLES["disc"], {"invert": 1}, "invert is 1: it must be true or false"),
         (HOLES["disc"], {"wrap": "round"}, "wrap is 'round'"),

@@ -330,6 +330,11 @@ def test_a_late_map_has_its_size_from_the_field_whatever_comes_with_it() -> None
     ("name", "change"),
     [
         ("weight", lambda weight: weight * np.inf),
+        ("weight", lambda weight: weight * 1j),
+        ("field", lambda field: field + 0.5),
+        ("lead", lambda sizes: [[1, 1], *sizes[1:]]),
+        ("lead", lambda sizes: [sizes[0], [9000, 9000], sizes[2]]),
+        ("stretches", lambda _: [1e9, 1]),
         ("field", lambda field: field[:, 1:]),
         ("field", lambda field: field + 60),
         ("stretches", lambda _: [0, 1]),
@@ -440,8 +445,19 @@ def test_bad_maps_are_refused_by_name(given: dict, words: str) -> None:
 
 
 def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
-    warnings = MapSet.of({"color": material["color"], "normal": 255 - material["color"] // 4}).warnings()
-    assert "is it a normal map?" in warnings["normal"]
+    def told(normal: np.ndarray) -> str:
+        return MapSet.of({"color": material["color"], "normal": normal}).warnings().get("normal", "")
+
+    assert "long on average" in told(255 - material["color"] // 4)
+    away = np.full((64, 72, 3), (128, 128, 255), np.uint8)
+    away[:2] = 128, 128, 1
+    assert "3% of its vectors point into the surface: is it a normal map?" in told(away)
+    uneven = np.full((64, 72, 3), (128, 128, 255), np.uint8)
+    uneven[::2], uneven[1::2] = (128, 128, 225), (216, 216, 255)
+    assert "lengths are 0.33 off 1" in told(uneven)
+    assert told(material["normal"]) == ""
+    worse = resized(material["normal"].astype(np.float32), (16, 18))
+    assert told(np.rint(resized(worse, (64, 72))).astype(np.uint8)) == ""
 
 
 @pytest.mark.parametrize(
@@ -463,6 +479,16 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
         ("wood_metalness_tile.png", True, "metallic"),
         ("wood_ao_render.png", True, "ao"),
         ("basecolor", True, "color"),
+        ("M_Rock_Normal_OpenGL.png", False, "normal"),
+        ("M_Rock_Normal_DirectX.png", True, "normal"),
+        ("Rock_AlbedoTransparency.png", True, "color"),
+        ("Rock_SpecularSmoothness.png", True, "specular"),
+        ("Rock_RoughnessMap_2K.png", False, "roughness"),
+        ("Rock_BumpMap.png", True, "height"),
+        ("T_Rock_MRO.tga", True, "packed"),
+        ("T_Rock_ORDp.tga", True, "packed"),
+        ("vbkbdgqs_4K_Albedo.jpg", False, "color"),
+        ("vbkbdgqs_4K_Gloss.jpg", True, "roughness"),
         ("photo.jpg", True, None),
     ],
 )

@@ -109,6 +109,15 @@ def test_copies_are_seen_at_any_contrast(noise: np.ndarray, contrast: float) -> 
     assert metrics.copied(faint, faint) == 1
 
 
+def test_measure_says_what_each_figure_says_alone(noise: np.ndarray) -> None:
+    small = noise[:29, :40]  # one scale fewer
+    for image, exemplar in ((noise, small), (small, noise)):
+        figures = metrics.measure(image, exemplar)
+        assert figures["distance"] == metrics.distance(image, exemplar)
+        assert figures["floor"] == metrics.floor(exemplar)
+        assert figures["divergence"] == metrics.divergence(image, exemplar)
+
+
 def test_measure_offers_every_figure(noise: np.ndarray) -> None:
     figures = metrics.measure(noise, noise)
     assert figures["distance"] == figures["floor"]

@@ -96,14 +96,24 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     assert "lacks conv4_1.weight, conv4_1.bias, conv4_2.weight and 3 more" in refusal()
     np.savez(path, **{**given, "conv2_1.weight": np.zeros((3, 2, 5, 5), np.float32)})
     assert "conv2_1.weight is 3x2x5x5, of VGG it is 3x2x3x3: these are the weights of another network" in refusal()
-    np.savez(path, **{**given, "conv2_1.bias": np.full(3, np.nan, np.float32)})
-    assert "conv2_1.bias holds NaN, infinity or complex numbers" in refusal()
+    for bias in (np.full(3, np.nan, np.float32), np.full(3, 1j), np.full(3, "a")):
+        np.savez(path, **{**given, "conv2_1.bias": bias})
+        assert "conv2_1.bias holds NaN, infinity, or what are no real numbers" in refusal()
     np.save(path.with_suffix(".npy"), np.zeros(3))
     path.with_suffix(".npy").rename(path)
     assert "cannot be read as weights" in refusal()
     path = tmp_path / "w.pth"
     torch.save({**{name: torch.as_tensor(part) for name, part in given.items()}, "conv3_1.weight": "none"}, path)
     assert "conv3_1.weight is a str: a tensor is wanted" in refusal()
+    plain = {name: torch.as_tensor(part) for name, part in given.items()}
+    bias = plain["conv3_1.bias"]
+    quantized = torch.quantize_per_tensor(bias, 1.0, 0, torch.qint8)
+    for odd in (bias.to("meta"), bias.to_sparse(), bias.to(torch.complex64), quantized):
+        torch.save({**plain, "conv3_1.bias": odd}, path)
+        assert "conv3_1.bias holds NaN, infinity, or what are no real numbers" in refusal()
+    path.with_suffix(".d").mkdir()
+    with pytest.raises(InputError, match="is no regular file"):
+        vgg.load(str(path.with_suffix(".d")), CPU)
     path.write_bytes(b"no weights")
     assert "cannot be read as weights" in refusal()
     torch.save([1, 2], path)
