@@ -24,7 +24,7 @@ Stock = Sequence[tuple[MapSet, float | np.ndarray]]
 def made(request: Request, stock: Stock, size: Size, wrap: tuple[bool, bool]) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result, under the first exemplar's name and of its kind.
 
-    Raises InputError for what the solver does not make, and where torch is not there.
+    Raises InputError for what the solver does not make, where torch is not there, and where no step could be taken.
     """
     assert isinstance(request, Tile | Synthesize | Mix)
     assert request.gradient is not None
@@ -53,6 +53,8 @@ def made(request: Request, stock: Stock, size: Size, wrap: tuple[bool, bool]) ->
     )
     done = yield from mapped(solving, lambda step: replace(step, preview=partial(_seen, step, own)))
     notes: tuple[str, ...] = ()
+    if done.stopped == 1:
+        raise InputError("the loss is no number from the start: try another loss, descent, or other weights")
     if done.stopped is not None:
         at = f"the loss was no number any more at iteration {done.stopped}"
         notes = (f"{at}: the picture is the last before it; try another loss or descent",)

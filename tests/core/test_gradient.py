@@ -167,6 +167,8 @@ def test_it_stops_where_the_loss_is_no_number(monkeypatch: pytest.MonkeyPatch) -
     assert result.report()["loss"] == list(result.losses)
     assert "the loss was no number any more at iteration 4: the picture is the last" in result.report()["warnings"][0]
     assert np.abs(result.image / 255 - kept.clip(0, 1)).max() < 0.003
+    with pytest.raises(otsynth_core.InputError, match="no number from the start"):
+        otsynth_core.synthesize(image, size=(32, 32), gradient=replace(QUICK, iterations=9, scales=1))
 
 
 def test_steps_tell_of_iterations_and_show_the_map_itself() -> None:

@@ -24,6 +24,7 @@ def main(archive: Path, maps: Path, out: Path) -> None:
     plane(-1.55, material(maps))
     plane(1.55, material(maps))
     bpy.ops.otsynth.tile(whole=True, use=True)
+    to_scale(bpy.context.object.active_material)
     render(out)
     print(f"demo: see {out}")
 
@@ -58,6 +59,15 @@ def material(maps: Path) -> bpy.types.Material:
         else:
             tree.links.new(node.outputs["Color"], shader.inputs[wanted])
     return made
+
+
+def to_scale(shown: bpy.types.Material) -> None:
+    """Repeats what a material shows now, of whatever size, as often as keeps its pixels as large as those of a part."""
+    shader = next(node for node in shown.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    made = shader.inputs["Base Color"].links[0].from_node
+    mapping = made.inputs["Vector"].links[0].from_node
+    mapping.inputs["Scale"].default_value = (*(3 * SIDE / side for side in made.image.size), 3)
+    print(f"demo: {made.image.name} is {tuple(made.image.size)}")
 
 
 def part(path: Path) -> bpy.types.Image:
