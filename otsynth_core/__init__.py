@@ -114,7 +114,7 @@ def fill(
         threads=threads,
         memory=memory,
     )
-    region = tasks.Region(mask, source_mask, None if other is None else MapSet.of(other))
+    region = tasks.Region(mask, source_mask, None if other is None else _other(other))
     return tasks.finished(tasks.steps(request, image, region), progress)
 
 
@@ -152,7 +152,7 @@ def mix(
         memory=memory,
         gradient=gradient,
     )
-    blend = tasks.Blend(MapSet.of(other), None if everywhere else t)  # type: ignore[arg-type]
+    blend = tasks.Blend(_other(other), None if everywhere else t)  # type: ignore[arg-type]
     return tasks.finished(tasks.steps(request, image, blend), progress)
 
 
@@ -172,6 +172,14 @@ def render(
     """
     request = Render(device=device, threads=threads, memory=memory)
     return tasks.finished(tasks.steps(request, image, field), progress)
+
+
+def _other(given: Given) -> MapSet:
+    """The maps of a second material. Raises InputError in its name."""
+    try:
+        return MapSet.of(given)
+    except InputError as error:
+        raise InputError(f"other: {error}") from None
 
 
 def synthesize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import carrying, joints, levels, patches
+from . import carrying, joints, levels, patches, pyramid
 from .kernels import Array, Kernels, Wrap
 from .progress import Step, portions
 
@@ -98,7 +98,7 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
     side, scale, r = levels.SIDE, solution.fine, joints.reach(solution.fine)
     more = r + side - 1
     e = joints.prepared(kernels, planes, scale, more, solution.around)
-    least, most = planes.min((0, 1)), planes.max((0, 1))
+    least, most = pyramid.bounds(planes)
     (height, width), field = solution.size, solution.field.shape[1:]
     for rows in portions(height, width * planes.shape[2], 8 * r):
         C, weight = solution.field, solution.weight

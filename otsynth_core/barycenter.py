@@ -144,7 +144,8 @@ def mixed(
     """
     total = np.zeros_like(a)
     levels = pyramid.depth(*a.shape[:2])
-    least, most = np.minimum(a.min((0, 1)), b.min((0, 1))), np.maximum(a.max((0, 1)), b.max((0, 1)))
+    (least, most), (low, high) = pyramid.bounds(a), pyramid.bounds(b)
+    least, most = np.minimum(least, low), np.maximum(most, high)
     for level in range(levels):
         low_a, low_b = (pyramid.smooth(u, wrap, 2**level) for u in (a, b))
         yield (level + 0.5) / levels

@@ -156,7 +156,8 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[No
     Made in blocks, of which only those are looked at that the mask's rim is near to; yields after each.
     """
     made = np.where(mask[..., None], new, old)
-    low, high = (np.minimum(new, old).min((0, 1)), np.maximum(new, old).max((0, 1)))
+    (low, high), (least, most) = pyramid.bounds(new), pyramid.bounds(old)
+    low, high = np.minimum(low, least), np.maximum(high, most)
     for corner in itertools.product(*(range(0, side, BLOCK) for side in mask.shape)):
         block = tuple(slice(start, start + BLOCK) for start in corner)
         near = tuple(slice(max(0, start - AROUND), start + BLOCK + AROUND) for start in corner)

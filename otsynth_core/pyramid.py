@@ -43,6 +43,11 @@ def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int 
     return u
 
 
+def bounds(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value of each plane of (H, W, C). One axis after the other takes a tenth of both."""
+    return u.min(0).min(0), u.max(0).max(0)
+
+
 def depth(*sides: int) -> int:
     """How many levels there are for an exemplar and a result with these sides, the full one included."""
     short, levels = min(sides), 1

@@ -123,11 +123,11 @@ def solve(
         begun = partial(Step, level.index, len(plan), 0, rounds, done / total)
         components = LINED if level.index >= lines.FINEST else COMPONENTS
         origin, starts = view.origin if view else (0, 0), None
-        parts, firsts, before = [], [], stage
+        before = None if stage is None else stage.left(over=views is None)
+        firsts, parts, stage, part = [] if before is None else before.fields, [], None, None  # the rest of it may go
         if before is not None:  # a finer window lies within the coarser one
-            down, across = (here // 2 - there for here, there in zip(origin, before.known.origin, strict=True))
+            down, across = (here // 2 - there for here, there in zip(origin, before.origin, strict=True))
             starts = down, across
-            firsts = [part.C if views else part.reaching() for part in before.parts]
         for n, one in enumerate(exemplars):
             e = stacks[n].pop()
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
@@ -139,7 +139,7 @@ def solve(
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
-                part.potentials[2:] = before.parts[n].potentials[2:] or part.potentials[2:]  # of ranks
+                part.potentials[2:] = before.ranks[n] or part.potentials[2:]
             parts.append(part)
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
@@ -169,7 +169,7 @@ def solve(
     turns = (0, 0) if fixed else assembly.cut(down, across, wrap, 2 ** (len(plan) - 1))
     i, k = (kernels.array((np.arange(n) - turn) % n) for n, turn in zip(level.field, turns, strict=True))
     solutions, made = [], [(part.C, part.weight, part.known) for part in stage.parts]
-    del stage, parts  # what they hold beside is not needed any more
+    del stage, parts, part  # what they hold beside is not needed any more
     for one, around, (own, trust, known) in zip(exemplars, arounds, made, strict=True):
         C, weight = kernels.empty(own.shape, own), kernels.empty(level.field, trust)
         for rows in portions(*level.field):
@@ -375,7 +375,7 @@ class _Part:
             self.typical = scale + TINY
         for n, group in enumerate(self.groups):
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale / self.typical)
-            bias = bias + self.typical * self.potentials[n][group.of]
+            bias += (self.typical * self.potentials[n])[group.of]
         grace = GRACE * kernels.mean(self.cost) / self.known.share
         for offers in search.sweeps(self.far, grace, key, self.around):
             C = kernels.empty(self.C.shape, self.C)
@@ -430,6 +430,17 @@ class _Part:
         return self.known.shown(voted if self.even is None else voted[..., :-1] / voted[..., -1:], rows)
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What a level leaves: its image, where in the whole that begins, and of each part its field and its ranks'
+    potentials."""
+
+    u: Array
+    origin: tuple[int, int]
+    fields: list[Array]
+    ranks: list[list[Array]]
+
+
 class _Stage:
     """A level while it is worked on: the parts that exemplars have in it, the image u, and the kinds of round.
 
@@ -471,6 +482,11 @@ class _Stage:
         self.u = self.known.drawn(rng) if self.level.ascents and starts is None else None
         if self.u is None:
             yield from self._voted()
+
+    def left(self, over: bool) -> _Left:
+        """What the next finer level takes up; over: see `_Part.reaching`."""
+        fields = [part.reaching() if over else part.C for part in self.parts]
+        return _Left(self.u, self.known.origin, fields, [part.potentials[2:] for part in self.parts])
 
     def round(self, number: int, key: int) -> Generator[float, None, None]:
         """One of the level's: first the ascents, then the searches, with grafts before some of these."""

@@ -246,7 +246,7 @@ def test_maps_that_one_material_has_alone_are_left_out_and_told(exemplar: np.nda
         (np.zeros((40, 40, 3), np.uint8), {"t": np.zeros((9, 40))}, "t map is 40x9 px, the result 80x72"),
         (np.zeros((40, 40, 3), np.uint8), {"t": np.full((9, 10), np.nan)}, "t map has NaN"),
         (np.zeros((4, 40, 3), np.uint8), {}, "40x4 px: smaller than one 5 px patch"),
-        ("moss.png", {}, "image is a str"),
+        ("moss.png", {}, "other: image is a str"),
         (np.dstack([np.full((40, 40, 3), 90, np.uint8), np.eye(40, dtype=np.uint8)]), {}, "is transparent; save both"),
         (np.full((40, 40, 3), 7, np.uint8), {"t": np.eye(8, dtype=np.uint8)}, "t map is nearly black.* 1 of 255"),
         (np.zeros((8, 8, 3), np.uint8), {"size": (600, 600)}, "differ too much in size: enlarge the smallest"),
