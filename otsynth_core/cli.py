@@ -332,7 +332,7 @@ def _made(given: _Prepared) -> _Made:
     result = _worked(options, given.maps, given.beside)
     pictures = {path: one for path, one in pictures.items() if str(path) in result.images}  # a mixture may lack some
     report = _report(options, pictures, given.maps, result) if options.report else {}
-    about = {**to_json(result.request), **_read_beside(options)}
+    about = {**to_json(result.request), **_read_beside(options, whole=False)}
     made = {given.targets[path]: _told_of(one, result.images[str(path)], about) for path, one in pictures.items()}
     return _Made(options, made, report, result, _told(given.maps, result))
 
@@ -406,7 +406,7 @@ def _report(
 ) -> dict[str, object]:
     """What --report writes: the result's own words, and figures beside the exemplar."""
     report: dict[str, object] = {"exemplar": [str(path) for path in pictures], **result.report()}
-    report.update(_read_beside(options))
+    report.update(_read_beside(options, whole=True))
     for one in report["maps"]:  # type: ignore[attr-defined]
         given = maps.maps[one["name"]]
         made, own = (Map(image, given.role).pixels for image in (result.images[one["name"]], given.image))
@@ -445,12 +445,16 @@ def _write(row: Sequence[_Made]) -> list[Path]:
         raise
 
 
-def _read_beside(options: argparse.Namespace) -> dict[str, object]:
-    """The files that were read beside the exemplars, by the option that named them."""
+def _read_beside(options: argparse.Namespace, whole: bool) -> dict[str, object]:
+    """The files that were read beside the exemplars, by the option that named them; whole: with their folders."""
+
+    def told(path: Path) -> str:
+        return str(path) if whole else path.name
+
     named = {name: getattr(options, name, None) for name in ("field", *BESIDE)}
     others = getattr(options, "other", None) or []
-    told = {name: str(path) for name, path in named.items() if path}
-    return {**told, **({"other": [str(path) for path in others]} if others else {})}
+    found: dict[str, object] = {name: told(path) for name, path in named.items() if path}
+    return found | ({"other": [told(path) for path in others]} if others else {})
 
 
 def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
