@@ -5,9 +5,9 @@
     result.image
     result = otsynth_core.tile({"color": a, "normal": b, "roughness": c})   # the maps of one material, in step
     result.images["normal"]
+    late = otsynth_core.render(result.field, {"ao": d})          # a map that came later, in step with these
     result = otsynth_core.fill(image, mask)                      # what is white in the mask is made anew
     result = otsynth_core.mix(image, other, t=0.3)               # between two, with so much of the other
-    result = otsynth_core.render(result.field, {"ao": d})        # a map that came later, in step with the others
     result = otsynth_core.tile(image, gradient=otsynth_core.Gradient())   # by the paper's own solver; it needs torch
 
 An image is an array (H, W) or (H, W, C), uint8, uint16 or float; the result has the same dtype and channels. A map's

@@ -243,11 +243,14 @@ def _run(options: argparse.Namespace) -> None:
     for one in prepared:
         _check_targets(one.options, one.pictures, one.targets)
     row_made: list[_Made] = []
+    told: list[str] = []
     for one in prepared:  # nothing is written before all is made
         row_made.append(_made(one))
-        for words in row_made[-1].result.report()["warnings"]:
-            if len(row_made) == 1 or words not in row_made[-2].result.report()["warnings"]:
+        report = row_made[-1].result.report()
+        for words in (*report["retreats"], *report["warnings"]):
+            if words not in told:  # of a row, once
                 _tell(sys.stderr, f"otsynth: {words}\n")
+                told.append(words)
     changed = _write(row_made)
     for made in row_made:
         made.tell(changed)
@@ -333,6 +336,8 @@ def _made(given: _Prepared) -> _Made:
     pictures = {path: one for path, one in pictures.items() if str(path) in result.images}  # a mixture may lack some
     report = _report(options, pictures, given.maps, result) if options.report else {}
     about = {**to_json(result.request), **_read_beside(options, whole=False)}
+    if isinstance(about.get("gradient"), dict) and about["gradient"]["weights"]:
+        about["gradient"]["weights"] = Path(about["gradient"]["weights"]).name
     made = {given.targets[path]: _told_of(one, result.images[str(path)], about) for path, one in pictures.items()}
     return _Made(options, made, report, result, _told(given.maps, result))
 
@@ -449,7 +454,7 @@ def _read_beside(options: argparse.Namespace, whole: bool) -> dict[str, object]:
     """The files that were read beside the exemplars, by the option that named them; whole: with their folders."""
 
     def told(path: Path) -> str:
-        return str(path) if whole else path.name
+        return str(path) if whole else path.resolve().name
 
     named = {name: getattr(options, name, None) for name in ("field", *BESIDE)}
     others = getattr(options, "other", None) or []
@@ -512,8 +517,10 @@ def _given(options: argparse.Namespace) -> tuple[dict[Path, files.Picture], MapS
     unused = set(weights) - {one.role for one in maps.maps.values()}
     if unused:
         raise InputError(f"--weight names {', '.join(sorted(unused))}, but no map has that role")
-    for folder in filter(Path.is_dir, options.exemplar):
-        left = [path.name for path in _images(folder, _masks(options)) if path not in pictures]
+    others = getattr(options, "other", None) or []
+    taken = {path.resolve() for path in (*pictures, *_maps_of(options, others))}
+    for folder in filter(Path.is_dir, (*options.exemplar, *others)):
+        left = [path.name for path in _images(folder, _masks(options)) if path.resolve() not in taken]
         if left:
             _tell(sys.stderr, f"otsynth: {folder}: left out, for no name tells a role: {', '.join(left)}\n")
     return pictures, maps

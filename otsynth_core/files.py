@@ -37,7 +37,7 @@ FORMATS = {
         (1, 3),
         (("Compression", "jpeg:95"), ("jpeg:subsampling", "4:4:4")),
     ),
-    "TIFF": Format((".tif", ".tiff"), ("uint8", "uint16", "float32")),
+    "TIFF": Format((".tif", ".tiff"), ("uint8", "uint16", "float32"), settings=(("tiff:write_iptc", 1),)),
     "OPENEXR": Format((".exr",), ("float16", "float32")),
     "TARGA": Format((".tga",), ("uint8",), described=False),
     "WEBP": Format((".webp",), ("uint8",), (3, 4), (("Compression", "lossless:100"),)),
@@ -50,11 +50,10 @@ TYPES = {"uint8": "uint8", "uint16": "uint16", "half": "float16", "float": "floa
 KEPT = (
     *("ICCProfile", "XResolution", "YResolution", "ResolutionUnit", "oiio:ColorSpace", "chromaticities"),
     *("Artist", "Copyright", "Keywords", "DocumentName"),
+    *(f"IPTC:{name}" for name in ("Creator", "CopyrightNotice", "Credit", "Provider", "Source", "Contact")),
 )
-"""What a result inherits from its exemplar's file, and all of `RIGHTS`: without its profile a picture changes colour,
-and who made it, and what may be done with it, is to be known on."""
-RIGHTS = "IPTC:"
-"""How those attributes begin that tell of author and rights."""
+"""What a result inherits from its exemplar's file: without its profile a picture changes colour, and who made it, and
+what may be done with it, is to be known on."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,7 @@ def read(path: str | Path) -> Picture:
             reason = source.geterror().strip().splitlines()
             raise InputError(f"{path}: is truncated or broken ({reason[0] if reason else 'no pixels'})")
         turned = spec.get_int_attribute("Orientation", 1)
-        told = [*KEPT, *(one.name for one in spec.extra_attribs if one.name.startswith(RIGHTS))]
-        attributes = {name: value for name in told if (value := spec.getattribute(name)) is not None}
+        attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
         names = tuple(spec.channelnames) if kind == "OPENEXR" else ()
         covered = kind == "TIFF" and spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
     pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)

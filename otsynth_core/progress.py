@@ -26,7 +26,8 @@ Place = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Step:
-    """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands.
+    """A portion of a round is done: `fraction` of the whole work; `preview()` is the picture as it stands, or the
+    exemplar before anything is made.
 
     A preview is float32 (H, W, C) at the level's size: the planes that are compared, see `maps.Map.compared`. place: of
     it in the whole picture. maps: those whose planes they are, where they are not the ones that were given.

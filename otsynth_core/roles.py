@@ -37,7 +37,7 @@ WORDS = {
 """Endings of a file's name that tell, alone; "map" may follow any."""
 
 SHORT = {
-    "color": "d bc basemap base c alb",
+    "color": "d bc base c alb",
     "normal": "n nrm norm nml",
     "height": "h dp bump",
     "roughness": "r rgh smoothness gloss glossiness",
@@ -49,7 +49,8 @@ SHORT = {
     "alpha": "a alpha maskalpha transparency",
     "id": "ids",
 }
-"""Endings that tell among the maps of one material only: a picture called brushed_metal is of colour."""
+"""Endings that tell among the maps of one material only, "map" after them or not: a picture called brushed_metal is of
+colour."""
 
 _NO_ROLE = re.compile(
     r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesized?|fill|filled|render|rendered|seamless|mix|mixed|t\d{3}))+$"

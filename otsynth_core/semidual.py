@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array, Kernels, Scalar, bands
+from .kernels import GPUS, Array, Kernels, Scalar, bands
 
 ANNEALING = (0.06, 0.01)
 """Entropic regularisation lam, as a share of the descriptors' variance, of the first and the last steps of a round.
@@ -36,7 +36,7 @@ RANKS = 16
 RANKED = 2**16
 """About how many patches the bounds of the ranks are taken from, at most."""
 GROUPED = 2**15
-"""About so many patches are grouped at a time: what is read of them is near then."""
+"""About so many patches are grouped at a time on a processor: what is read of them is near then."""
 PACES = (1.1, 3.0, 3.0)
 """How fast the potentials of cells, classes and ranks rise, in costs of a typical patch a round."""
 
@@ -93,7 +93,8 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
     cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
     classes, busy = kernels.empty(shape, cells), kernels.empty(shape, Y)
-    for rows in bands(slice(0, shape[0]), GROUPED // shape[1]):
+    height = shape[0] if kernels.name in GPUS else GROUPED // shape[1]
+    for rows in bands(slice(0, shape[0]), height):
         of = 0 * cells[rows]
         for k, deviation in enumerate(deviations[:CLASSED].tolist()):
             y = Y[rows, :, k]

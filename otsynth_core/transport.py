@@ -147,7 +147,7 @@ def solve(
         for _ in stage.begin(firsts, starts, cells, rng):
             if before is not None:
                 yield begun(partial(_shown, kernels, before.u, colours))
-        before = None  # its arrays are not needed any more
+        before, firsts = None, []  # these arrays are not needed any more
         for round in range(rounds):
             key += 100
             for share in stage.round(round, key):
@@ -230,6 +230,7 @@ class _Part:
     C: the field; weight: of each patch's vote; psi: potentials of the exemplar's patches, and those of groups of them
     on top, in costs of a typical patch as the level begins. share: how much of each pixel, (H, W, 1), or of all is made
     like this exemplar; among: (fh, fw), 1 for the patches whose distribution is to be the exemplar's, None for all.
+    It is looked at in parts, see `prepare`, before it takes a field.
     known: what of the image is known; groups are left alone then, for a hole that is small beside what is known need
     not hold all of it.
     """

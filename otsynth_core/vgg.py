@@ -96,11 +96,13 @@ def load(weights: str, device: torch.device) -> Network:
 
 def _numbers(part: Tensor | np.ndarray, what: str) -> Tensor:
     """float32, dense and finite; what: its name. Raises InputError for what is not."""
+    if isinstance(part, np.ndarray) and part.dtype.kind == "f":  # of any length and order of bytes
+        part = part.astype(np.float32)
     try:
         part = torch.as_tensor(part)
         numbers = part.real.to(torch.float32)
         usable = not part.is_complex() and not part.is_sparse and bool(numbers.isfinite().all())
-    except (RuntimeError, TypeError):  # no numbers, or none that are there
+    except (RuntimeError, TypeError, ValueError):  # no numbers, or none that are there
         usable = False
     if not usable:
         raise InputError(f"{what} holds NaN, infinity, or what are no real numbers: plain float tensors are wanted")

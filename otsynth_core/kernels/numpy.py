@@ -24,7 +24,8 @@ ALONE = 2**12
 """Of an operation that has no more temporary numbers in all, one thread does everything."""
 
 PRODUCT = 64
-"""Patches that are compared in one product of matrices: fixed, for its last digits hang on how many they are."""
+"""Patches that are compared in one product of matrices, fewer beside very many: fixed, whatever threads and memory
+there are, for a product's last digits hang on how large it is."""
 SUMS = 8
 """Parts into which sums over pairs are split: fixed, so that they do not depend on the number of threads."""
 
@@ -81,7 +82,7 @@ class NumpyKernels:
         y = flat(Y)
         bias, minus_two_y = (y * y).sum(1) - psi.ravel(), -2 * y.T  # |x_i|^2 moves no minimum and is left out
         C = np.empty((2, *X.shape[:2]), np.int32)
-        unit = max(1, PRODUCT // X.shape[1])
+        unit = max(1, min(PRODUCT, self.chunk // len(y)) // X.shape[1])
 
         def band(rows: slice) -> None:
             x = flat(X[rows])

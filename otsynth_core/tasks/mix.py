@@ -12,7 +12,7 @@ from .. import barycenter, levels, period, repeats, transport
 from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step, between, mapped
+from ..progress import Step, begins, between, mapped
 from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
@@ -64,7 +64,7 @@ def steps(request: Mix, maps: MapSet, blend: Blend) -> Generator[Step, None, Res
     if request.gradient is not None:
         result = yield from descent.made(request, [(maps, 1 - t), (other, t)], asked, wrap)
         return replace(result, notes=(*notes, *result.notes))
-    task = _Task.of(maps, other, t, size, wrap)
+    task = yield from _Task.of(maps, other, t, size, wrap)
     computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
     return Result(request, maps, images, None, computed.device, seconds, (None, None), computed.retreats, notes=notes)
@@ -129,8 +129,8 @@ class _Task:
     @classmethod
     def of(
         cls, maps: MapSet, other: MapSet, t: float | np.ndarray, size: tuple[int, int], wrap: tuple[bool, bool]
-    ) -> _Task:
-        """Raises InputError for maps that are too small."""
+    ) -> Generator[Step, None, _Task]:
+        """Yields Steps. Raises InputError for maps that are too small."""
         joint, begin = stacked(maps, other, {name: one.size for name, one in maps.maps.items()}, maps.lead.size)
         by = max(maps.reduction, other.reduction)
         planes, solved = joint.compared(by), maps.worked(size, by)
@@ -146,11 +146,13 @@ class _Task:
                 " smallest of these, or crop the others"
             )
         amount = t if isinstance(t, float) else resized(t[..., None], solved)[..., 0]
-        sides = []
+        sides, shown = [], _most(maps, other)
         for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
             height, width = one.worked(one.lead.size, by)
             own = np.ascontiguousarray(planes[first : first + height, :width])
+            yield replace(begins(own), maps=shown)
             periods = repeats.found(own)
+            yield replace(begins(own), maps=shown)
             ratios = period.fit(periods, solved, wrap)
             exemplar = Exemplar(period.stretched(own, ratios), period.scaled(periods, ratios), share)
             sizes = Sizes(((height, width), solved), (one.lead.size, size, size), ratios)
@@ -167,7 +169,7 @@ class _Task:
         exemplars = [exemplar for _, exemplar, _ in self.sides]
         effort = levels.EFFORTS[request.quality]
         solving = transport.solve(compute, exemplars, self.solved, self.wrap, request.seed, effort)
-        shown = max((maps for maps, _, _ in self.sides), key=lambda maps: maps.lead.planes)
+        shown = _most(*(maps for maps, _, _ in self.sides))
         solutions = yield from mapped(solving, lambda step: replace(step, fraction=share * step.fraction, maps=shown))
         images, last = {}, replace(solutions[0].last, maps=shown)
         for n, name in enumerate(first.maps):
@@ -202,6 +204,11 @@ class _Task:
         first, second = pictures
         mixing = barycenter.mixed(first, second, t, self.wrap)
         return (twin if one.opaque else one).restored((yield from mapped(mixing, between(0.8, 1))))
+
+
+def _most(*materials: MapSet) -> MapSet:
+    """The one whose leading map has the most planes: as many as are compared of both."""
+    return max(materials, key=lambda maps: maps.lead.planes)
 
 
 def _planes(one: Map, planes: np.ndarray, cover: bool) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..maps import MapSet
 from ..period import Periods, snapped
-from ..spec import Request, Size, to_json
+from ..spec import Render, Request, Size, to_json
 from .field import Field
 
 
@@ -22,8 +22,9 @@ class Result:
     field: where each patch comes from; other maps of the same material can be put together through it. What is mixed
     has none: it comes from two.
     device: the name of the kernels that computed it.
-    seconds: time of each level, coarse first; of a fill, of each part of the hole.
-    periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat.
+    seconds: time of each level, coarse first; of a fill, of each part of the hole; of what is rendered, of all.
+    periods: of the exemplar in the leading map's pixels, down and across, None where it does not repeat, or it is not
+    known whether it does: of what is rendered through a field, mixed, filled, or made by the gradient solver.
     retreats: what was done where memory ran out, in words.
     filled: how many of the leading map's pixels were made anew, if not all; there is no field then.
     losses: of the gradient solver, before each step of its descent; there is no field then, and no period is known.
@@ -84,6 +85,8 @@ class Result:
 
     def _kind(self, size: Size) -> dict[str, Any]:
         """What only results of this kind have to tell."""
+        if isinstance(self.request, Render):  # the exemplar was looked at when the field was made
+            return {name: told for name, told in self._structure(size).items() if name in ("stretch", "tiles")}
         if self.field is not None:
             return self._structure(size)
         if self.filled is not None:

@@ -173,6 +173,12 @@ def test_files_tell_what_was_read_beside(exemplar: Path, second: Path) -> None:
     assert cli.main(["mix", str(exemplar), str(second), "-o", str(out), "--report", str(report), *MIX]) == 0
     said = json.loads(oiio.ImageInput.open(str(out)).spec().get_string_attribute("ImageDescription"))
     assert (said["other"], json.loads(report.read_text())["other"]) == ([second.name], [str(second)])
+    mask = exemplar.with_name("mask.png")
+    files.write(mask, files.Picture(hole()))
+    fill = ["fill", str(exemplar), "--mask", str(mask), "-o", str(out), *MIX]
+    assert cli.main(fill) == 0
+    said = json.loads(oiio.ImageInput.open(str(out)).spec().get_string_attribute("ImageDescription"))
+    assert (said["task"], said["mask"]) == ("fill", mask.name)
 
 
 def test_the_version_is_the_manifest_s(capsys: pytest.CaptureFixture[str]) -> None:

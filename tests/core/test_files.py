@@ -134,9 +134,7 @@ def test_how_it_came_about_stands_in_the_file(tmp_path: Path, suffix: str) -> No
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".exr", ".jpg"])
 def test_author_and_rights_stay_and_an_exr_file_keeps_its_primaries(tmp_path: Path, suffix: str) -> None:
     source, out = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
-    told: dict[str, object] = {"Artist": "Nobody", "Copyright": "CC-BY Nobody"}
-    if suffix != ".tif":
-        told["IPTC:CopyrightNotice"] = "some rights"
+    told: dict[str, object] = {"Artist": "Nobody", "Copyright": "CC-BY Nobody", "IPTC:CopyrightNotice": "some rights"}
     if suffix == ".exr":
         told["chromaticities"] = tuple(map(float, np.float32([0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329])))
     given = values("float16" if suffix == ".exr" else "uint8", 3)
@@ -144,6 +142,7 @@ def test_author_and_rights_stay_and_an_exr_file_keeps_its_primaries(tmp_path: Pa
     for name, value in told.items():
         typed = (oiio.TypeDesc("float[8]"),) if name == "chromaticities" else ()
         spec.attribute(name, *typed, value)
+    spec.attribute("tiff:write_iptc", 1)
     target = oiio.ImageOutput.create(str(source))
     assert target.open(str(source), spec)
     assert target.write_image(np.ascontiguousarray(given))
@@ -281,7 +280,13 @@ def test_a_folder_of_maps_goes_through_the_shell(tmp_path: Path, capsys: pytest.
     assert {"distance", "floor", "sharpness"} <= set(said["rock_disp.exr"])
     again = tmp_path / "again.png"
     means = ["--device", "numpy", "--threads", "1", "--memory", "8"]
-    assert cli.main(["render", str(field), str(rock / "rock_color.png"), "-o", str(again), "--quiet", *means]) == 0
+    means += ["--report", str(report), "--quiet"]
+    assert cli.main(["render", str(field), str(rock / "rock_color.png"), "-o", str(again), *means]) == 0
+    said = json.loads(report.read_text())
+    assert (said["task"], said["field"], said["size"]) == ("render", str(field), [64, 56])
+    assert {"distance", "floor", "sharpness"} <= set(said)
+    spec = oiio.ImageInput.open(str(again)).spec()
+    assert json.loads(spec.get_string_attribute("ImageDescription"))["field"] == field.name
     off = np.abs(files.read(again).pixels.astype(int) - made["rock_color_tile.png"])
     assert off.max() <= 1  # providers round differently
     assert capsys.readouterr().err.count("100%") == 1

@@ -313,6 +313,13 @@ def test_memory_and_threads_bound_the_temporaries() -> None:
     assert small._others._max_workers == 1  # type: ignore[attr-defined]
 
 
+def test_few_patches_beside_very_many_are_compared_in_small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, heights = kernels.load("numpy", threads=1, memory=1), []
+    monkeypatch.setattr(provider, "_shared", lambda work, parts: heights.extend(p.stop - p.start for p in parts))
+    provider.assign(np.zeros((256, 1, 2), np.float32), np.zeros((240, 250, 2), np.float32), np.zeros((240, 250)))
+    assert max(heights) * 240 * 250 <= provider.chunk
+
+
 @pytest.mark.parametrize("name", ["numpy", "numba"])
 @pytest.mark.parametrize("shape", [(64, 31), (500, 1), (7, 100)])
 def test_the_last_digits_hang_on_no_number_of_threads_and_no_memory(name: str, shape: tuple[int, int]) -> None:

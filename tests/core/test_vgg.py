@@ -99,6 +99,8 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     for bias in (np.full(3, np.nan, np.float32), np.full(3, 1j), np.full(3, "a")):
         np.savez(path, **{**given, "conv2_1.bias": bias})
         assert "conv2_1.bias holds NaN, infinity, or what are no real numbers" in refusal()
+    np.savez(path, **{name: part.astype(">f8") for name, part in given.items()})
+    assert vgg.load(str(path), CPU)
     np.save(path.with_suffix(".npy"), np.zeros(3))
     path.with_suffix(".npy").rename(path)
     assert "cannot be read as weights" in refusal()
