@@ -14,8 +14,8 @@ All files lie in the folder, which the worker deletes if who asked is gone in th
     {"is": "step", "level": 2, "levels": 5, "round": 3, "rounds": 8, "fraction": 0.4, "preview": null or
      {"file": "P.npy", "place": [top, left, bottom, right]}}
 
-and then ``{"is": "done", "report": {...}}``. Levels are 0 while what is there is only looked at, and a preview shows
-that then. A preview is uint8 (H, W, 3), at most `PREVIEW` px a side, and lies at
+and then ``{"is": "done", "report": {...}}``. Levels are 0 while what is there is only looked at; there is no preview
+then. A preview is uint8 (H, W, 3), at most `PREVIEW` px a side, and lies at
 that place of the result, in shares of its sides; who asked deletes its file.
 
     {"do": "look"}
@@ -168,7 +168,7 @@ class _Previews:
 
     def of(self, step: Step) -> dict[str, Any] | None:
         """Where the picture lies; None when there is none to be shown now."""
-        if time.monotonic() < self.next:
+        if not step.levels or time.monotonic() < self.next:
             return None
         planes = step.preview()
         by = -(-max(planes.shape[:2]) // PREVIEW)
