@@ -61,6 +61,8 @@ class Running:
     words: str = "Starting"
     preview: np.ndarray | None = None
     place: tuple[float, ...] = (0, 0, 1, 1)
+    told: str = ""
+    """What panels and status bars say, as it was last drawn."""
     cancelled: bool = False
 
     def take(self, update: Update) -> None:
@@ -97,7 +99,7 @@ def end() -> None:
     job, current = current, None
     job.work.close()
     bpy.context.window_manager.event_timer_remove(job.timer)
-    _announce()
+    _announce(_SHOWN_IN | _PICTURED_IN)
 
 
 def draw(layout: Any, job: Running) -> None:
@@ -114,12 +116,12 @@ def _in_status_bar(self: Any, context: bpy.types.Context) -> None:
         draw(row, current)
 
 
-def _announce(pictured: bool = True) -> None:
-    """In every panel and status bar, and in the pictures, if these are others now."""
-    kinds = _SHOWN_IN | (_PICTURED_IN if pictured else set())
+def _announce(kinds: set[tuple[str, str]]) -> None:
+    """In regions of these kinds, and with those that show words in the status bars."""
     for window in bpy.context.window_manager.windows:
-        with bpy.context.temp_override(window=window):
-            window.workspace.status_text_set(None)  # there is no other way to have a status bar drawn
+        if kinds >= _SHOWN_IN:
+            with bpy.context.temp_override(window=window):
+                window.workspace.status_text_set(None)  # there is no other way to have a status bar drawn
         for area in window.screen.areas:
             for region in area.regions:
                 if (area.type, region.type) in kinds:
@@ -193,7 +195,7 @@ class Job:
                 context.window_manager.modal_handler_add(self)
         else:
             context.window_manager.modal_handler_add(self)
-        _announce()
+        _announce(_SHOWN_IN | _PICTURED_IN)
         return {"RUNNING_MODAL"}
 
     def modal(self: Any, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -214,7 +216,7 @@ class Job:
             return {"CANCELLED"}
         if event.type != "TIMER":
             return set()
-        words, picture = str(current), current.preview
+        picture = current.preview
         while True:
             update, ended = self._advanced()
             if ended:
@@ -222,8 +224,11 @@ class Job:
             if update is None:
                 break
             current.take(update)
-        if str(current) != words:
-            _announce(current.preview is not picture)
+        if current.preview is not picture:
+            _announce(_PICTURED_IN)  # the words wait for the next tick: both at once hold Blender up longer
+        elif str(current) != current.told:
+            current.told = str(current)
+            _announce(_SHOWN_IN)
         return set()
 
     def cancel(self: Any, context: bpy.types.Context) -> None:
