@@ -67,9 +67,12 @@ class View:
         return np.argwhere(self.allowed).T.astype(np.int32)
 
     @property
-    def own(self) -> np.ndarray:
-        """int32 (2, fh, fw): where each of the window's patches stands in the image."""
-        return np.indices(self.pinned.shape, np.int32) + np.array(self.origin, np.int32)[:, None, None]
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """int32 (fh,) and (fw,): the row and the column of the image where each of the window's patches stands."""
+        down, across = (
+            np.arange(first, first + n, dtype=np.int32) for first, n in zip(self.origin, self.pinned.shape, strict=True)
+        )
+        return down, across
 
 
 def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .kernels import Array, Kernels, Wrap
+from .progress import portions
 
 WIDTH = 4
 """G is a box of so many pixels, twice along each axis: a triangle whose deviation is 1.6 px."""
@@ -23,13 +24,16 @@ def reach(scale: float) -> int:
 
 def prepared(kernels: Kernels, planes: np.ndarray, scale: float, more: int, around: Wrap) -> Array:
     """e and G e (H + 2 more, W + 2 more, 2 C), to be voted on together; e is mirrored where it does not go around."""
-    r = reach(scale)
+    r, whole = reach(scale), kernels.array(planes)
     down, across = (
         kernels.array(np.pad(np.arange(n), more + r, mode="wrap" if goes else "symmetric"))
         for n, goes in zip(planes.shape, around, strict=False)
     )
-    e = kernels.array(planes)[down][:, across]
-    return kernels.stacked([e[r:-r, r:-r], _smoothed(e, scale)], 2)
+    both = kernels.empty((len(down) - 2 * r, len(across) - 2 * r, 2 * planes.shape[2]), whole)
+    for rows in portions(len(both), len(across) * both.shape[2], 8 * r):
+        e = whole[down[rows.start : rows.stop + 2 * r]][:, across]
+        both[rows] = kernels.stacked([e[r:-r, r:-r], _smoothed(e, scale)], 2)
+    return both
 
 
 def blended(votes: Array, scale: float) -> Array:

@@ -7,6 +7,7 @@ sqrt(n / (n + m)) of the way to the maximum of F. A large hole has to hold what 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -92,25 +93,40 @@ class Known(Nothing):
 
     def __init__(self, kernels: Kernels, view: View) -> None:
         array, free = kernels.array, ~view.pinned
+        self._array, self._view = array, view
         self.share, self.origin = float(free.mean()), view.origin
         self.barred = array(np.where(view.allowed, 0, NEVER).astype(np.float32))
-        self._own, self._to = array(view.own), array(holes.nearest(view.allowed))
+        self._own = [array(own) for own in view.own]
         self.free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
-        self._sought, self._stock = array(np.flatnonzero(free)), array(view.positions)
         self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
-        self._array, self._start = array, view.mask[..., None] * (NOISE * view.exemplar.std((0, 1)))
         side = view.mask.shape[0] - free.shape[0] + 1
         depth = holes.depth(view.mask, DEEP)[side // 2 :, side // 2 :][: free.shape[0], : free.shape[1]]
         self._trust = array((1 / TRUST**depth).astype(np.float32))
-        n = len(self._sought)
-        self._ease = math.sqrt(n / (n + self._stock.shape[1]))
+
+    @cached_property
+    def _sought(self) -> Array:
+        """Which patches are to be found, read as one vector. It and the next are large and not always needed."""
+        return self._array(np.flatnonzero(~self._view.pinned))
+
+    @cached_property
+    def _stock(self) -> Array:
+        return self._array(self._view.positions)
 
     def begun(self, C: Array) -> Array:
-        return self._own + self._loose * (self._to[:, C[0], C[1]] - self._own)
+        to = self._array(holes.nearest(self._view.allowed))
+        C = to[:, C[0], C[1]]
+        self._keep(C, slice(0, C.shape[1]))
+        return C
+
+    def _keep(self, C: Array, rows: slice) -> None:
+        """In some rows of a field, patches that are not to be found stand for themselves."""
+        down, across = self._own
+        for line, own in zip(C, (down[rows, None], across), strict=True):
+            line[rows] = own + self._loose[rows] * (line[rows] - own)
 
     def drawn(self, rng: np.random.Generator) -> Array | None:
-        noise = rng.standard_normal(self._start.shape).astype(np.float32) * self._start
-        return self._image + self._array(noise)
+        deviations = self._view.mask[..., None] * (NOISE * self._view.exemplar.std((0, 1)))
+        return self._image + self._array(rng.standard_normal(deviations.shape).astype(np.float32) * deviations)
 
     def sought(self, X: Array, Y: Array, psi: Array) -> tuple[Array, Array, Array]:
         x = X.reshape(-1, 1, X.shape[2])[self._sought]
@@ -118,7 +134,8 @@ class Known(Nothing):
         return x, Y[i, j][:, None], psi[i, j][:, None]
 
     def eased(self, psi: Array, ascended: Array) -> Array:
-        return psi + self._ease * (ascended - psi)
+        n, m = len(self._sought), self._stock.shape[1]
+        return psi + math.sqrt(n / (n + m)) * (ascended - psi)
 
     def spread(self, psi: Array, whole: Array) -> Array:
         whole[self._stock[0], self._stock[1]] = psi[:, 0]
@@ -128,7 +145,7 @@ class Known(Nothing):
         C.reshape(2, -1)[:, self._sought[rows]] = self._stock[:, found[0, :, 0]]
 
     def hold(self, C: Array, cost: Array, rows: slice) -> None:
-        C[:, rows] = self._own[:, rows] + self._loose[rows] * (C[:, rows] - self._own[:, rows])
+        self._keep(C, rows)
         cost[rows] *= self.free[rows]
 
     def trusted(self, weight: Array, rows: slice) -> Array:

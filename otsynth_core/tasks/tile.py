@@ -70,8 +70,6 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False
-    wrapped = Fill(wrap="both", **_shared(request))
-    result = yield from fill.steps(wrapped, maps, fill.Region(mask))
     periods = repeats.found(planes)
     torn = [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
@@ -79,6 +77,9 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         for found, side, n in zip(periods, size, planes.shape, strict=False)
         if found is not None and found.evidence >= period.SURE and abs(found.fitting(n) - n) > 1
     ]
+    del planes  # a large array, and not needed any more
+    wrapped = Fill(wrap="both", **_shared(request))
+    result = yield from fill.steps(wrapped, maps, fill.Region(mask))
     return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(torn)))
 
 
