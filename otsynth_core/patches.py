@@ -64,6 +64,10 @@ class Descriptor:
         """Patches of an image of this size, down and across."""
         return count((height, width), self.side, self.wrap)
 
+    def times(self, factor: float) -> Descriptor:
+        """Numbers so many times as large."""
+        return replace(self, **{name: factor * getattr(self, name) for name in ("axes", "offset", "rows", "columns")})
+
     def on(self, array: Callable[[np.ndarray], Any]) -> Descriptor:
         """The same in a provider's arrays."""
         names = ("axes", "offset", "rows", "columns")

@@ -92,14 +92,14 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
     shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
     cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
-    classes, busy = kernels.empty(shape, cells), kernels.empty(shape, Y)
+    one = kernels.array(np.ones(Y.shape[2], np.float32))
+    classes, busy = kernels.empty(shape, cells), kernels.empty(shape, one)
     height = shape[0] if kernels.name in GPUS else GROUPED // shape[1]
     for rows in bands(slice(0, shape[0]), height):
-        of = 0 * cells[rows]
+        of, y = 0 * cells[rows], one * Y[rows]  # floats, where descriptors are whole numbers
         for k, deviation in enumerate(deviations[:CLASSED].tolist()):
-            y = Y[rows, :, k]
-            of = 4 * of + (y > -deviation) + (y > 0) + (y > deviation)
-        classes[rows], busy[rows] = of, (Y[rows, :, 1:] ** 2).sum(2)
+            of = 4 * of + (y[..., k] > -deviation) + (y[..., k] > 0) + (y[..., k] > deviation)
+        classes[rows], busy[rows] = of, (y[..., 1:] ** 2).sum(2)
     stride = math.ceil(math.sqrt(math.prod(shape) / RANKED))
     bounds = np.quantile(kernels.numpy(busy[::stride, ::stride]), np.arange(1, RANKS) / RANKS)
     ranks = 0 * cells

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import assembly, carrying, graft, levels, lines, patches, period, search, semidual
+from . import assembly, carrying, graft, levels, lines, patches, period, pyramid, search, semidual
 from .assembly import Solution
 from .barycenter import Sight
 from .holes import View
@@ -59,6 +59,12 @@ HELD = 0.8
 on one another is decided by then; what is fine in unlike pictures never agrees, and would blur them."""
 APART = 50
 """How far apart the keys are by which two exemplars' random tries are hashed."""
+WHOLE = 32000
+"""Largest number of 16 bits that a descriptor is rounded to."""
+FLAT = 1e-4
+"""Of what a patch holds, what its largest difference from the mean is taken to be at least: less is rounding."""
+MANY = 2**17
+"""Patches to be found in a hole whose descriptors are not kept."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
 DESCRIBED = 4
@@ -192,6 +198,14 @@ class _Likeness:
     of_image: Descriptor
     basis: Basis  # of both
 
+    def unit(self) -> float:
+        """By what the exemplar's descriptors are multiplied so that they are kept well as whole numbers of 16 bits."""
+        mean = self.basis.mean.reshape(-1, self.basis.channels)
+        least, most = pyramid.bounds(self.exemplar)
+        far = np.sqrt((np.maximum(most - mean, mean - least) ** 2).sum())  # no component of a patch is larger
+        phases = [np.abs(of).max(initial=0) for of in (self.of_exemplar.rows, self.of_exemplar.columns)]
+        return float(WHOLE / (max(far, *phases, FLAT * np.linalg.norm(mean)) + TINY))
+
 
 def _described(
     exemplar: np.ndarray,
@@ -259,7 +273,9 @@ class _Part:
         self.typical: Any = None
         self.cost: Array | None = None
         self.far = 0  # to where there are random tries
-        self.fine = level.index == 0 and view is None  # a level of many patches
+        found = math.prod(level.field) if view is None else int((~view.pinned).sum())
+        self.fine = level.index == 0 and (view is None or found > MANY)  # a level of many patches
+        self.unit = likeness.unit() if level.index == 0 and not level.ascents else None
         self.placed = level.index < TRIED and view is None  # where only the joints of what is carried up are left
         self.portions = portions(*level.field, parts=DESCRIBED if self.fine else 1)
         self.C: Array = None
@@ -280,14 +296,15 @@ class _Part:
         self.weight = self.known.trusted(
             self.kernels.array(np.ones(self.level.field, np.float32)), slice(0, self.level.field[0])
         )
-        self.d, self.Y = self._compared(self.likeness, self.e)
+        self.d, self.Y = self._compared(self.likeness, self.e, self.unit)
         yield
         self.frames = (
             None
             if frames is None
             else (*self._compared(frames, self.kernels.array(frames.exemplar)), frames.basis.variance)
         )
-        groups = () if self.view else semidual.groups(self.kernels, self.Y, self.likeness.basis.deviations)
+        deviations = self.likeness.basis.deviations * (self.unit or 1)
+        groups = () if self.view else semidual.groups(self.kernels, self.Y, deviations)
         exact, mixed = self.level.ascents > 0, len(self.level.exemplars) > 1  # psi does it; a mix is calmer than either
         self.groups = groups[:2] if exact or mixed else groups
         self.potentials = [0 * group.fair for group in self.groups]
@@ -326,9 +343,17 @@ class _Part:
         """The field with its pieces on over the exemplar's edges, to be carried."""
         return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
-    def _compared(self, likeness: _Likeness, e: Array) -> tuple[Descriptor, Array]:
-        Y = self.kernels.project(e, likeness.of_exemplar.on(self.kernels.array))
-        return likeness.of_image.on(self.kernels.array), Y
+    def _compared(self, likeness: _Likeness, e: Array, unit: float | None = None) -> tuple[Descriptor, Array]:
+        """How the image's patches are described, and the exemplar's descriptors: whole numbers of a unit, if one is
+        told, for they are the most that is kept."""
+        d = likeness.of_exemplar.times(unit or 1).on(self.kernels.array)
+        if unit is None:
+            Y = self.kernels.project(e, d)
+        else:
+            Y = self.kernels.empty((*self.positions, d.k), self.kernels.array(np.zeros(0, np.int16)))
+            for rows in portions(*self.positions, parts=DESCRIBED):
+                Y[rows] = self.kernels.project(e, d, rows)
+        return likeness.of_image.times(unit or 1).on(self.kernels.array), Y
 
     def ascent(self, u: Array) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
@@ -462,7 +487,7 @@ class _Stage:
             shares, held = [part.share for part in parts], 0 if level.ascents else HELD
             self.sights = [Sight.of(bases, n, shares, held) for n in range(len(parts))]
             for part, sight in zip(parts, self.sights, strict=True):
-                part.d = sight.described(part.likeness.of_image).on(kernels.array)
+                part.d = sight.described(part.likeness.of_image).times(part.unit or 1).on(kernels.array)
 
     def begin(
         self,
@@ -520,7 +545,7 @@ class _Stage:
 
     def _voted(self) -> Generator[None, None, None]:
         """Puts the image together from the fields, in portions; yields after each."""
-        us = [self.kernels.empty((*self.level.image, part.e.shape[2]), part.e) for part in self.parts]
+        us = self.us or [self.kernels.empty((*self.level.image, part.e.shape[2]), part.e) for part in self.parts]
         for rows in self.pixels:
             for u, part in zip(us, self.parts, strict=True):
                 u[rows] = part.vote(rows)

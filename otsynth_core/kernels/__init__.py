@@ -5,7 +5,8 @@ psi_j its dual potential. Arrays are the provider's own; all have the same shape
 
     u, e   image being made, exemplar            float32 (H, W, C)
     d      how patches are described             `patches.Descriptor`, its arrays the provider's
-    X, Y   descriptors of their patches          float32 (fh, fw, k), (eh, ew, k)
+    X, Y   descriptors of their patches          float32 (fh, fw, k), (eh, ew, k); `distances` and `sweep` take Y in
+                                                 int16 as well, to keep it in half the memory
     psi    potentials                            float32 (eh, ew)
     C      correspondence field: row and column  int32 (2, fh, fw), in [0, eh) x [0, ew)
            of the exemplar patch shown at i

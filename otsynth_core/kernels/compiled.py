@@ -253,7 +253,7 @@ def _shares(K, b):  # type: ignore[no-untyped-def]
 def _cost(X, i, Y, j, every):  # type: ignore[no-untyped-def]
     total = np.float32(0)
     for t in range(len(every)):
-        d = X[i, t] - Y[j, t]
+        d = X[i, t] - np.float32(Y[j, t])
         total += d * d
     return total
 

@@ -329,6 +329,5 @@ def _near(but: But, rows: slice, shape: tuple[int, ...]) -> Array:
 
 
 def _costs(x: Array, y: Array, j: Array) -> Array:
-    difference = np.take(y, j, 0)
-    np.subtract(x, difference, out=difference)
+    difference = x - np.take(y, j, 0)
     return np.einsum("ij,ij->i", difference, difference)

@@ -33,7 +33,8 @@ class TritonKernels(TorchKernels):
         self.assign(X, X, psi)
         self.assign(X, X, psi, But(C, 1, 0.0))
         for wrap in ((True, True), (False, False)):
-            self.sweep(X, X, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
+            for Y in (X, X.short()):
+                self.sweep(X, Y, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
         self.vote(torch.zeros((12, 12, 3), device=self.device), C, psi + 1, 5, (12, 12))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # or what goes wrong is told later, where nobody expects it
@@ -159,7 +160,7 @@ def _offered(  # type: ignore[no-untyped-def]
         nx = (nx % ew + ew) % ew
     inside = there & (ny >= 0) & (ny < eh) & (nx >= 0) & (nx < ew)
     j = tl.where(inside, ny * ew + nx, 0)
-    gap = xs - tl.load(y + j[:, None].to(tl.int64) * k + t, mask=inside[:, None] & (t < k), other=0.0)
+    gap = xs - tl.load(y + j[:, None].to(tl.int64) * k + t, mask=inside[:, None] & (t < k), other=0).to(tl.float32)
     new = tl.sum(gap * gap, 1)
     score = new - tl.load(psi + j, mask=inside, other=0.0) - grace
     better = inside & (score < best)

@@ -176,6 +176,24 @@ def test_sweep(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool], of
         np.testing.assert_allclose(cost, ((X[rows] - scene["Y"][tuple(new)]) ** 2).sum(-1), rtol=1e-4, atol=1e-5)
 
 
+def test_descriptors_of_whole_numbers_are_compared_as_floats_are(banded: kernels.Kernels, scene: dict) -> None:
+    d = described(scene, "u", (True, False)).on(banded.array)
+    X = 30000 * banded.project(banded.array(scene["u"]), d) / np.abs(scene["Y"]).max()
+    whole = (30000 * scene["Y"] / np.abs(scene["Y"]).max()).astype(np.int16)
+    psi, C = banded.array(1e6 * scene["psi"]), banded.array(scene["C"][:, :, : X.shape[1]].copy())
+    rows, offers = slice(0, 20), Offers(3, (20, 4), 4e5, 11, (True, False))
+    found = []
+    for Y in (whole, whole.astype(np.float32)):
+        Y = banded.array(Y)
+        cost = banded.distances(X, Y, C, rows)
+        found.append([banded.numpy(a) for a in (*banded.sweep(X, Y, psi, C, offers, (True, False), rows), cost)])
+    (new, cost, own), wanted = found
+    assert cost.dtype == own.dtype == np.float32
+    assert (new != scene["C"][:, :, : new.shape[2]]).any(0).mean() > 0.2
+    for a, b in zip((new, cost, own), wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_offsets_are_uniform_and_depend_on_the_key() -> None:
     index = np.arange(80000)
     offsets = kernels.hashed(index, 5) % 7
@@ -303,7 +321,7 @@ def test_trying_runs_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(triton, name, Noted())
     triton.TritonKernels(torch.device("cpu")).tried()
-    assert launched == ["_nearest", "_nearest", "_swept", "_swept", "_voted"]
+    assert launched == ["_nearest", "_nearest", "_swept", "_swept", "_swept", "_swept", "_voted"]
 
 
 def test_memory_and_threads_bound_the_temporaries() -> None:

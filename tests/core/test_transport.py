@@ -23,6 +23,7 @@ from otsynth_core import (
     transport,
 )
 from otsynth_core.kernels.numpy import NumpyKernels
+from otsynth_core.period import Period
 from otsynth_core.spec import Size, Tile
 
 from .conftest import DEVICES, blobs, stars
@@ -220,6 +221,29 @@ def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
     use = np.zeros((len(rows), len(columns)))
     np.add.at(use, tuple(result.field.field // semidual.CELL), 1 / result.field.field[0].size)
     return float((use / np.outer(rows, columns) * np.prod(positions)).std())
+
+
+@pytest.mark.parametrize("kind", ["photo", "stars", "flat", "black", "linear light"])
+@pytest.mark.parametrize("length", [None, 9.0, 30.0])
+def test_descriptors_fit_whole_numbers(photo: np.ndarray, kind: str, length: float | None) -> None:
+    planes = {
+        "photo": np.float32(photo) / 255,
+        "stars": stars(),
+        "flat": np.full((40, 50, 3), 0.7, np.float32)
+        + np.float32(1e-8) * np.arange(40, dtype=np.float32)[:, None, None],
+        "black": np.zeros((40, 50, 3), np.float32),
+        "linear light": 1000 * (np.float32(photo) / 255) ** 8,
+    }[kind]
+    repeats = None if length is None else Period(length, 0.9)
+    size, effort = (2 * planes.shape[0], 2 * planes.shape[1]), levels.EFFORTS["draft"]
+    fine = levels.schedule([planes.shape[:2]], size, (True, True), effort, None, [(False, False)])[-1]
+    rng = np.random.default_rng(0)
+    likeness = transport._described(
+        planes, fine, 0, (True, True), (repeats, repeats), size, (0, 0), 16, rng, levels.SIDE
+    )
+    Y = likeness.unit() * NumpyKernels().project(planes, likeness.of_exemplar).astype(np.float64)
+    assert np.abs(Y).max() < 2**15
+    assert kind in ("flat", "black") or np.median(np.sqrt((Y**2).sum(2))) > (1000 if kind == "photo" else 30)
 
 
 def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:

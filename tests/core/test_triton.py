@@ -18,7 +18,8 @@ REALS = ["x", "minus_two_y", "bias", "psi", "score_to", "y", "grace", "cost_to",
 LAUNCHES: dict[str, list[dict[str, Any]]] = {
     "_nearest": [{"BUT": but, "AROUND": (but, 0), "k": k} for but in (0, 1) for k in (16, 20)],
     "_swept": [
-        {"DOWN": 1, "ACROSS": wraps, "AROUND": (1, wraps), "TRIALS": 3, "k": k} for wraps, k in ((1, 16), (0, 20))
+        {"DOWN": 1, "ACROSS": wraps, "AROUND": (1, wraps), "TRIALS": 3, "k": k, "y": y}
+        for wraps, k, y in ((1, 16, "*fp32"), (0, 20, "*fp32"), (1, 16, "*i16"), (0, 20, "*i16"))
     ],
     "_voted": [{"DOWN": 1, "ACROSS": wraps, "c": 3} for wraps in (0, 1)],
 }
@@ -48,9 +49,10 @@ def spilled(name: str, gpu: str) -> None:
     always |= {key: getattr(triton, key) for key in ("ROWS", "COLUMNS", "BLOCK")}
     for given in LAUNCHES[name]:
         constants = {**always, **given, "K": triton._padded(given.get("k", 0))}
+        y = {"y": constants.pop("y", "")}
         constants = {key: value for key, value in constants.items() if key in kernel.arg_names}
         types = {key: "*i32" if key in FIELD else "*fp32" if key in REALS else "i32" for key in kernel.arg_names}
-        types |= {"least": "fp32"} if "least" in types else {}
+        types |= ({"least": "fp32"} if "least" in types else {}) | (y if "y" in types else {})
         types |= dict.fromkeys(constants, "constexpr")
         aligned = {(n,): [["tt.divisibility", 16]] for n, kind in enumerate(types.values()) if kind.startswith("*")}
         places = {(list(types).index(key),): value for key, value in constants.items()}
