@@ -38,8 +38,10 @@ def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int 
         mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
         padded = np.pad(u, [(2 * step, 2 * step) if a == axis else (0, 0) for a in range(3)], mode=mode)
         shifted = (slice(k * step, k * step + n) for k in range(len(BINOMIAL)))
-        parts = (padded[rows] if axis == 0 else padded[:, rows] for rows in shifted)
-        u = sum(tap * part for tap, part in zip(BINOMIAL, parts, strict=True))
+        first, *others = (padded[rows] if axis == 0 else padded[:, rows] for rows in shifted)
+        u = BINOMIAL[0] * first
+        for tap, part in zip(BINOMIAL[1:], others, strict=True):
+            u += tap * part
     return u
 
 
