@@ -75,14 +75,18 @@ class View:
         return down, across
 
 
-def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
-    """The levels, fine first, for patches of some side: as many as the hole has, and as can be taken from."""
+def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, list[View]]:
+    """The levels, fine first, for patches of some side: as many as the hole has, and as can be taken from.
+
+    Yields after each.
+    """
     known, own = ~hole.mask, ~hole.mask if hole.within else np.ones(exemplar.shape[:2], bool)
     stack = [(exemplar, hole.source & own, hole.image, known)]
     while True:
         e, source, image, known = stack[-1]
         coarse, known = halved(image, known)
         coarse = filled(coarse, known)
+        yield
         e = coarse if hole.within else pyramid.downsample(e)
         source = pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > MOST
         if hole.within:
@@ -93,12 +97,14 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> list[View]:
         stack.append((e, source, coarse, known))
     sources, knowns = [level[1] for level in stack], [level[3] for level in stack]
     exemplars, images = _lined([level[0] for level in stack], [level[2] for level in stack], knowns, hole.within)
+    yield
     made: list[View] = []
     inner = None
     for e, source, image, known in zip(exemplars, sources, images, knowns, strict=True):
         window = _window(~known, inner, side)
         made.append(_view(e, whole(source, side), image, known, window, side, hole.within))
         inner = window
+        yield
     return made
 
 
@@ -196,10 +202,10 @@ def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return off * (1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED)
 
 
-def nearest(allowed: np.ndarray) -> np.ndarray:
+def nearest(allowed: np.ndarray) -> Generator[None, None, np.ndarray]:
     """int32 (2, eh, ew): of every patch of an exemplar one that may be taken, itself if so, or one that is not far.
 
-    Neighbours are moved together as far as it goes, so that what they show still fits.
+    Neighbours are moved together as far as it goes, so that what they show still fits. Yields on the way.
     """
     found, shape = allowed.copy(), allowed.shape
     moved, moves = np.zeros(shape, np.uint16), [(0, 0)]  # which of these brings each patch to one that may be taken
@@ -220,6 +226,7 @@ def nearest(allowed: np.ndarray) -> np.ndarray:
             moves.append((reach * way[0], reach * way[1]))
             found_here |= new
         reach += 1 + reach // 4
+        yield
     to = np.indices(shape, np.int32)
     for axis, along in enumerate(np.array(moves, np.int32).T):
         to[axis] += along[moved]

@@ -7,6 +7,7 @@ sqrt(n / (n + m)) of the way to the maximum of F. A large hole has to hold what 
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from functools import cached_property
 
 import numpy as np
@@ -42,8 +43,9 @@ class Nothing:
     origin = 0, 0
     free: Array = None
 
-    def begun(self, C: Array) -> Array:
-        """A field to start from."""
+    def begun(self, C: Array) -> Generator[None, None, Array]:
+        """A field to start from. Yields on the way."""
+        yield
         return C
 
     def drawn(self, rng: np.random.Generator) -> Array | None:
@@ -112,8 +114,8 @@ class Known(Nothing):
     def _stock(self) -> Array:
         return self._array(self._view.positions)
 
-    def begun(self, C: Array) -> Array:
-        to = self._array(holes.nearest(self._view.allowed))
+    def begun(self, C: Array) -> Generator[None, None, Array]:
+        to = self._array((yield from holes.nearest(self._view.allowed)))
         C = to[:, C[0], C[1]]
         self._keep(C, slice(0, C.shape[1]))
         return C

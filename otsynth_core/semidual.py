@@ -7,6 +7,7 @@ At the maximum every exemplar patch is used equally often: this is what keeps th
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,14 +81,14 @@ class Groups:
         return potentials + self.pace * scale * (1 - used / used.sum() / fair).clip(-2, 1)
 
 
-def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, Groups, Groups]:
+def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None, None, tuple[Groups, Groups, Groups]]:
     """By where patches stand, in cells of `CELL` x `CELL` positions, by what they show, in classes, and by how busy.
 
     Cells keep every place in use, but a cell that holds something rare is served by whatever stands around it: classes
     keep kinds in use. deviations: of the principal components; a class is a range of each of the first `CLASSED`,
     parted at -1, 0 and 1 deviation. Ranks are by the energy beyond the first component: votes are means, so what is
     smooth is always near, and would win everywhere by a little. A rank means the same at every level: its potential, in
-    costs of a typical patch as a level begins, is carried up.
+    costs of a typical patch as a level begins, is carried up. Yields on the way.
     """
     shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)
@@ -100,11 +101,13 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> tuple[Groups, 
         for k, deviation in enumerate(deviations[:CLASSED].tolist()):
             of = 4 * of + (y[..., k] > -deviation) + (y[..., k] > 0) + (y[..., k] > deviation)
         classes[rows], busy[rows] = of, (y[..., 1:] ** 2).sum(2)
+        yield
     stride = math.ceil(math.sqrt(math.prod(shape) / RANKED))
     bounds = np.quantile(kernels.numpy(busy[::stride, ::stride]), np.arange(1, RANKS) / RANKS)
     ranks = 0 * cells
     for bound in bounds.tolist():
         ranks += busy > bound
+        yield
 
     def group(of: Array, number: int, pace: float) -> Groups:
         return Groups(of, kernels.counts(of, number) / math.prod(shape), pace)

@@ -53,7 +53,8 @@ def _even(u: np.ndarray) -> bool:
 
 def _fits(u: np.ndarray) -> bool:
     """Whether the last row and the first differ less than when one is turned: all turns are found by one FFT."""
-    last, first = (row.astype(np.float64) - u.mean(0).mean(0) for row in (u[-1], u[0]))
+    mean = u.mean(0).mean(0)
+    last, first = (row.astype(np.float64) - mean for row in (u[-1], u[0]))
     n = len(first)
     products = np.fft.irfft((np.fft.rfft(last, axis=0) * np.fft.rfft(first, axis=0).conj()).sum(1), n)
     energy = (last**2).sum() + (first**2).sum()

@@ -296,24 +296,22 @@ class _Part:
         self.weight = self.known.trusted(
             self.kernels.array(np.ones(self.level.field, np.float32)), slice(0, self.level.field[0])
         )
-        self.d, self.Y = self._compared(self.likeness, self.e, self.unit)
-        yield
-        self.frames = (
-            None
-            if frames is None
-            else (*self._compared(frames, self.kernels.array(frames.exemplar)), frames.basis.variance)
-        )
+        self.d, self.Y = yield from self._compared(self.likeness, self.e, self.unit)
+        self.frames: tuple[Descriptor, Array, float] | None = None
+        if frames is not None:
+            d, Y = yield from self._compared(frames, self.kernels.array(frames.exemplar))
+            self.frames = d, Y, frames.basis.variance
         deviations = self.likeness.basis.deviations * (self.unit or 1)
-        groups = () if self.view else semidual.groups(self.kernels, self.Y, deviations)
+        groups = () if self.view else (yield from semidual.groups(self.kernels, self.Y, deviations))
         exact, mixed = self.level.ascents > 0, len(self.level.exemplars) > 1  # psi does it; a mix is calmer than either
         self.groups = groups[:2] if exact or mixed else groups
         self.potentials = [0 * group.fair for group in self.groups]
         yield
 
-    def begin(self, C: Array) -> None:
-        """Takes a field of this level."""
+    def begin(self, C: Array) -> Generator[None, None, None]:
+        """Takes a field of this level. Yields on the way."""
         self.far = max(self.positions)
-        self.C = self.known.begun(C)
+        self.C = yield from self.known.begun(C)
 
     def carry(self, C: Array, starts: tuple[int, int], cells: tuple[float, float]) -> Generator[None, None, None]:
         """Takes the coarser level's field; yields after each portion.
@@ -337,22 +335,26 @@ class _Part:
                     carried[axis] = whole_cells(carried[axis], self.kernels.array(own), cell, last)
             self.C[:, rows] = carried
             yield
-        self.C = self.known.begun(self.C)
+        self.C = yield from self.known.begun(self.C)
 
     def reaching(self) -> Array:
         """The field with its pieces on over the exemplar's edges, to be carried."""
         return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
-    def _compared(self, likeness: _Likeness, e: Array, unit: float | None = None) -> tuple[Descriptor, Array]:
+    def _compared(
+        self, likeness: _Likeness, e: Array, unit: float | None = None
+    ) -> Generator[None, None, tuple[Descriptor, Array]]:
         """How the image's patches are described, and the exemplar's descriptors: whole numbers of a unit, if one is
-        told, for they are the most that is kept."""
+        told, for they are the most that is kept. Yields on the way."""
         d = likeness.of_exemplar.times(unit or 1).on(self.kernels.array)
         if unit is None:
             Y = self.kernels.project(e, d)
+            yield
         else:
             Y = self.kernels.empty((*self.positions, d.k), self.kernels.array(np.zeros(0, np.int16)))
             for rows in portions(*self.positions, parts=DESCRIBED):
                 Y[rows] = self.kernels.project(e, d, rows)
+                yield
         return likeness.of_image.times(unit or 1).on(self.kernels.array), Y
 
     def ascent(self, u: Array) -> Generator[float, None, None]:
@@ -501,10 +503,7 @@ class _Stage:
         rng: for what is random of it.
         """
         for part, C, grid in zip(self.parts, fields, cells, strict=True):
-            if starts is None:
-                part.begin(C)
-            else:
-                yield from part.carry(C, starts, grid)
+            yield from part.begin(C) if starts is None else part.carry(C, starts, grid)
         self.u = self.known.drawn(rng) if self.level.ascents and starts is None else None
         if self.u is None:
             yield from self._voted()

@@ -40,6 +40,7 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     source = None
     if region.source is not None:
         source = softness(region.source, (maps if other is None else other).lead.size, "source mask") >= WHITE
+    yield _looking(maps)
     task = _Task(maps, soft, wrap, source, other)
     computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
@@ -75,17 +76,20 @@ class _Task:
             if not left[box.index(size)].any():  # a larger box around it was before
                 continue
             start = time.perf_counter()
-            steps = self._job(images, left, box).run(compute, request, images, size)
-            yield from mapped(steps, _between(before, after))
+            job = yield from self._job(images, left, box, float(before))
+            yield from mapped(job.run(compute, request, images, size), _between(before, after))
             left[box.index(size)] = False
             seconds.append(time.perf_counter() - start)
         return images, tuple(seconds)
 
-    def _job(self, images: dict[str, np.ndarray], left: np.ndarray, box: Box) -> _Job:
-        """The job of a box; left: bool (H, W), what of the hole is not filled yet.
+    def _job(
+        self, images: dict[str, np.ndarray], left: np.ndarray, box: Box, done: float
+    ) -> Generator[Step, None, _Job]:
+        """The job of a box; left: bool (H, W), what of the hole is not filled yet; done: share of the work before it.
 
-        Raises InputError where there is nothing to take from.
+        Yields Steps. Raises InputError where there is nothing to take from.
         """
+        begun = replace(_looking(self.maps), fraction=done)
         size = self.maps.lead.size
         enough = holes.ENOUGH if self.source is None else min(PLENTY, int(self.source.sum()) // 2)
         crops = [(box.grown(max(REACH, *box.size), size, self.wrap).aligned(size, self.wrap), enough)]
@@ -93,7 +97,7 @@ class _Task:
         if min(box.rows[0], box.columns[0]) >= 0 and box.rows[1] <= size[0] and box.columns[1] <= size[1]:
             crops.append((Box((0, size[0]), (0, size[1])), 1))  # its edge may cut less of what there is
         for crop, least in crops:
-            job = self._cropped(images, left, box, crop)
+            job = yield from mapped(self._cropped(images, left, box, crop), lambda _: begun)
             if job.stock() >= max(1, least if self.other is None else 1):
                 return job
         what = "what the mask leaves is smaller than a patch"
@@ -106,15 +110,18 @@ class _Task:
             " another material to take it from"
         )
 
-    def _cropped(self, images: dict[str, np.ndarray], left: np.ndarray, box: Box, crop: Box) -> _Job:
+    def _cropped(
+        self, images: dict[str, np.ndarray], left: np.ndarray, box: Box, crop: Box
+    ) -> Generator[None, None, _Job]:
         size = self.maps.lead.size
         index = crop.index(size)
         unknown = left[index]
         work, keep = (unknown & _inside(crop, part) for part in (box.grown(OVERLAP, size, self.wrap), box))
         old, smooth = {}, {}
         for name, one in self.maps.maps.items():
+            yield
             old[name] = replace(one, image=images[name][crop.scaled(size, one.size).index(one.size)])
-            smooth[name] = _smooth(old[name], crop.covering(unknown, size, one.size))
+            smooth[name] = yield from _smooth(old[name], crop.covering(unknown, size, one.size))
         maps, begin, taken, source = MapSet(smooth), 0, crop.size, self.source
         if self.other is not None:
             taken = self.other.lead.size
@@ -162,8 +169,8 @@ class _Job:
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
-        views = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
-        yield begun
+        viewing = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
+        views = yield from mapped(viewing, lambda _: begun)
         exemplar = Exemplar(e, repeats.found(e))
         yield begun
         solving = transport.solve(
@@ -270,15 +277,26 @@ def _blended(one: Map, made: np.ndarray, old: Map, soft: np.ndarray) -> np.ndarr
     return image
 
 
-def _smooth(one: Map, mask: np.ndarray) -> Map:
-    """The map without what a mask covers: what stands there must not decide anything."""
+def _smooth(one: Map, mask: np.ndarray) -> Generator[None, None, Map]:
+    """The map without what a mask covers: what stands there must not decide anything. Yields on the way."""
     if not mask.any() or mask.all():
         return one
     if one.role == "id":
         image = one.image.copy()
         image[mask] = image[~mask][0]  # an id that stays
         return replace(one, image=image)
-    return replace(one, image=one.stored(holes.filled(one.pixels, ~mask)))
+    pixels, known = one.pixels, ~mask
+    yield
+    planes = []
+    for channel in range(pixels.shape[2]):
+        planes.append(holes.filled(pixels[..., channel : channel + 1], known))
+        yield
+    return replace(one, image=one.stored(np.concatenate(planes, 2)))
+
+
+def _looking(maps: MapSet) -> Step:
+    """Before anything is made."""
+    return Step(0, 0, 0, 1, 0.0, maps.compared)
 
 
 def _between(before: float, after: float) -> Callable[[Step], Step]:

@@ -122,6 +122,7 @@ def averaged(
         surface, _ = yield from surfaced(kernels, solution, one, sizes)
         return restored(_finished(surface, one, sizes))
     stock, size = _stock(solution, one, sizes)
+    yield 0.0
     own = yield from mapped(assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
     at_once = own.size == sizes.own(one)[1]
     bend = None if bend is None else resized(bend, own.size)
@@ -151,6 +152,7 @@ def surfaced(
     Yields the share that is done.
     """
     stock, size = _stock(solution, one, sizes)
+    yield 0.0
     exemplar = stock.shape[0], stock.shape[1]
     own = yield from mapped(assembly.carried(kernels, solution, exemplar, size), _CARRYING)
     voted, row = np.empty((*own.size, 3 * stock.shape[2]), np.float32), 0

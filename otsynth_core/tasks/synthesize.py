@@ -69,6 +69,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
         period.scaled(periods, ratios),
         around=(tiles[0] and unstretched[0], tiles[1] and unstretched[1]),
     )
+    yield begins(planes)
     if levels.vast([exemplar.size], solved, wrap, [exemplar.around]):
         given = Size(*maps.lead.size[::-1])
         raise InputError(

@@ -77,6 +77,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         for found, side, n in zip(periods, size, planes.shape, strict=False)
         if found is not None and found.evidence >= period.SURE and abs(found.fitting(n) - n) > 1
     ]
+    yield begins(planes)
     del planes  # a large array, and not needed any more
     wrapped = Fill(wrap="both", **_shared(request))
     result = yield from fill.steps(wrapped, maps, fill.Region(mask))

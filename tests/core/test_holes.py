@@ -14,7 +14,7 @@ SIDE = 5
 
 def viewed(exemplar: np.ndarray, mask: np.ndarray, within: bool = True) -> list[holes.View]:
     source = np.ones(exemplar.shape[:2], bool)
-    return holes.views(exemplar, Hole(exemplar, mask, source, within), SIDE)
+    return tasks.finished(holes.views(exemplar, Hole(exemplar, mask, source, within), SIDE))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_windows_lie_in_one_another_and_hold_the_hole(exemplar: np.ndarray, disc
 def test_of_another_exemplar_nothing_is_pinned(exemplar: np.ndarray, disc: np.ndarray) -> None:
     picture = np.resize(exemplar, (96, 128, 3))
     hole = Hole(picture, disc, np.ones(exemplar.shape[:2], bool), within=False)
-    for view in holes.views(exemplar, hole, SIDE):
+    for view in tasks.finished(holes.views(exemplar, hole, SIDE)):
         assert not view.pinned.any()
         assert view.allowed.all()
 
@@ -98,14 +98,14 @@ def test_nothing_known_is_filled_with_nothing() -> None:
 def test_nearest_is_allowed_and_itself_where_it_may_be() -> None:
     allowed = np.ones((30, 20), bool)
     allowed[5:20, 3:15] = False
-    to = holes.nearest(allowed)
+    to = tasks.finished(holes.nearest(allowed))
     assert allowed[to[0], to[1]].all()
     here = np.indices(allowed.shape)
     np.testing.assert_array_equal(to[:, allowed], here[:, allowed])
     assert np.abs(to - here).max() <= 12
     lone = np.zeros((9, 9), bool)
     lone[8, 1] = True
-    assert (holes.nearest(lone) == np.array([8, 1])[:, None, None]).all()
+    assert (tasks.finished(holes.nearest(lone)) == np.array([8, 1])[:, None, None]).all()
 
 
 def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:

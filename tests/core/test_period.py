@@ -127,7 +127,8 @@ def test_in_a_hole_of_a_grid_pieces_are_moved_by_cells_that_are_not_whole() -> N
     sure = Period(T, 0.9)
     mask = np.zeros(image.shape[:2], bool)
     mask[90:150, 100:170] = True
-    views = holes.views(image, holes.Hole(image, mask, np.ones_like(mask), within=True), levels.SIDE)
+    hole = holes.Hole(image, mask, np.ones_like(mask), within=True)
+    views = tasks.finished(holes.views(image, hole, levels.SIDE))
     size = (image.shape[0], image.shape[1])
     draft = levels.EFFORTS["draft"]
     work = transport.solve(

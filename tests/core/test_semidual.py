@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from otsynth_core import kernels, semidual
+from otsynth_core import kernels, semidual, tasks
 
 
 def problem(points: int, seed: int) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_a_lattice_stands_for_very_many_patches(provider: kernels.Kernels, monke
 
 
 def parted(provider: kernels.Kernels, Y: np.ndarray) -> tuple[semidual.Groups, ...]:
-    return semidual.groups(provider, provider.array(Y), Y.reshape(-1, Y.shape[2]).std(0))
+    return tasks.finished(semidual.groups(provider, provider.array(Y), Y.reshape(-1, Y.shape[2]).std(0)))
 
 
 def test_cells_part_the_exemplar_by_place(provider: kernels.Kernels) -> None:
@@ -131,7 +131,7 @@ def test_groups_that_are_used_too_much_become_dearer(provider: kernels.Kernels) 
 
 def test_an_empty_group_harms_nothing(provider: kernels.Kernels) -> None:
     flat = np.zeros((9, 9, 6), np.float32)
-    classes = semidual.groups(provider, provider.array(flat), np.zeros(6))[1]
+    classes = tasks.finished(semidual.groups(provider, provider.array(flat), np.zeros(6)))[1]
     C = provider.array(np.zeros((2, 4, 4), np.int32))
     new = provider.numpy(classes.balanced(0 * classes.fair, classes.used(provider, C), 1.0))
     assert np.isfinite(new).all()
