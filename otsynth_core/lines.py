@@ -59,7 +59,7 @@ def weights(stack: list[np.ndarray], own: list[np.ndarray]) -> list[float]:
     """For each level from `FINEST` on, what its planes are multiplied by, to be compared beside its colours."""
     found = []
     for colours, shown in zip(stack[FINEST:], own, strict=True):
-        among, lines, as_shown = (one.var((0, 1), np.float64).sum() for one in (colours, shown**2, shown))
+        among, lines, as_shown = (pyramid.variance(one).sum() for one in (colours, shown**2, shown))
         share = WEIGHT * lines / (lines + FAINT * among) if lines else 0
         found.append(float(np.sqrt(share * among / as_shown)) if lines else 0.0)
     return found

@@ -14,6 +14,7 @@ from numbers import Real
 
 import numpy as np
 
+from . import pyramid
 from .roles import ROLES, guessed
 from .spec import InputError
 
@@ -374,7 +375,7 @@ def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _spread(planes: np.ndarray) -> float:
-    return max(float(np.sqrt(planes.var((0, 1), np.float64).sum())), SPREAD)
+    return max(float(np.sqrt(pyramid.variance(planes).sum())), SPREAD)
 
 
 def _described(image: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,9 @@ TAPS = np.exp(-((np.arange(4) - 1.5) ** 2) / 2)
 TAPS /= TAPS.sum()
 BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
+BAND = 64
+"""Rows that are looked at together."""
+
 
 def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
     """(H, W, C) -> (H // 2, W // 2, C): a 4-tap Gaussian (sigma = 1 px) on each axis, then every second pixel.
@@ -26,8 +30,7 @@ def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.
         n = u.shape[axis] // 2
         mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
         padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode=mode)
-        taps = (np.take(padded, 2 * np.arange(n) + t, axis) * TAPS[t].astype(u.dtype) for t in range(4))
-        u = sum(taps)  # type: ignore[assignment]
+        u = _weighed((np.take(padded, 2 * np.arange(n) + t, axis) for t in range(len(TAPS))), TAPS)
     return u
 
 
@@ -38,16 +41,30 @@ def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int 
         mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
         padded = np.pad(u, [(2 * step, 2 * step) if a == axis else (0, 0) for a in range(3)], mode=mode)
         shifted = (slice(k * step, k * step + n) for k in range(len(BINOMIAL)))
-        first, *others = (padded[rows] if axis == 0 else padded[:, rows] for rows in shifted)
-        u = BINOMIAL[0] * first
-        for tap, part in zip(BINOMIAL[1:], others, strict=True):
-            u += tap * part
+        u = _weighed((padded[rows] if axis == 0 else padded[:, rows] for rows in shifted), BINOMIAL)
     return u
+
+
+def _weighed(parts: Iterable[np.ndarray], taps: np.ndarray) -> np.ndarray:
+    """The sum of parts (H, W, C), each times its tap."""
+    total: np.ndarray | None = None
+    for tap, part in zip(taps, parts, strict=True):
+        weighed = part.dtype.type(tap) * part
+        total = weighed if total is None else np.add(total, weighed, out=total)
+    assert total is not None
+    return total
 
 
 def bounds(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest value of each plane of (H, W, C). One axis after the other takes a tenth of both."""
     return u.min(0).min(0), u.max(0).max(0)
+
+
+def variance(u: np.ndarray) -> np.ndarray:
+    """float64 (C,): of each plane of (H, W, C). In bands of rows, for as doubles all of them would be large."""
+    mean = u.mean(0, np.float64).mean(0)
+    sums = (((u[top : top + BAND] - mean) ** 2).sum(0).sum(0) for top in range(0, len(u), BAND))
+    return sum(sums, np.zeros(u.shape[2])) / u[..., 0].size
 
 
 def depth(*sides: int) -> int:
