@@ -388,9 +388,21 @@ def _worked(options: argparse.Namespace, maps: MapSet, beside: Region | Blend | 
     bar = None if options.quiet else _Bar()
     try:
         return tasks.finished(tasks.steps(request, maps, beside), bar)
+    except InputError as error:
+        raise InputError(_placed(str(error), options, maps)) from None
     finally:
         if bar:
             bar.end()
+
+
+def _placed(words: str, options: argparse.Namespace, maps: MapSet) -> str:
+    """What is wrong with an image, behind its file's name."""
+    lead = next(name for name, one in maps.maps.items() if one is maps.lead)
+    other = next(iter(getattr(options, "other", None) or ()), None)
+    of = {"exemplar ": lead, "the other material ": other}
+    of |= {f"{name.replace('_', ' ')} ": getattr(options, name, None) for name in BESIDE}
+    about = next((path for what, path in of.items() if path and words.startswith(what)), None)
+    return words if about is None else f"{about}: {words}"
 
 
 def _told(maps: MapSet, result: Result) -> str:
