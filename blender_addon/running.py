@@ -62,7 +62,9 @@ class Running:
     preview: np.ndarray | None = None
     place: tuple[float, ...] = (0, 0, 1, 1)
     told: str = ""
-    """What panels and status bars say, as it was last drawn."""
+    shown: np.ndarray | None = None
+    """What panels and status bars say, and editors show, as drawn last; pictured: whether the latter just was."""
+    pictured: bool = False
     cancelled: bool = False
 
     def take(self, update: Update) -> None:
@@ -119,7 +121,7 @@ def _in_status_bar(self: Any, context: bpy.types.Context) -> None:
 def _announce(kinds: set[tuple[str, str]]) -> None:
     """In regions of these kinds, and with those that show words in the status bars."""
     for window in bpy.context.window_manager.windows:
-        if kinds >= _SHOWN_IN:
+        if kinds & _SHOWN_IN:
             with bpy.context.temp_override(window=window):
                 window.workspace.status_text_set(None)  # there is no other way to have a status bar drawn
         for area in window.screen.areas:
@@ -195,6 +197,7 @@ class Job:
                 context.window_manager.modal_handler_add(self)
         else:
             context.window_manager.modal_handler_add(self)
+        current.told = str(current)
         _announce(_SHOWN_IN | _PICTURED_IN)
         return {"RUNNING_MODAL"}
 
@@ -216,7 +219,6 @@ class Job:
             return {"CANCELLED"}
         if event.type != "TIMER":
             return set()
-        picture = current.preview
         while True:
             update, ended = self._advanced()
             if ended:
@@ -224,11 +226,14 @@ class Job:
             if update is None:
                 break
             current.take(update)
-        if current.preview is not picture:
-            _announce(_PICTURED_IN)  # the words wait for the next tick: both at once hold Blender up longer
-        elif str(current) != current.told:
+        worded, pictured = str(current) != current.told, current.preview is not current.shown
+        if pictured and not (worded and current.pictured):  # by turns: both at once hold Blender up longer
+            current.shown = current.preview
+            _announce(_PICTURED_IN)
+        elif worded:
             current.told = str(current)
             _announce(_SHOWN_IN)
+        current.pictured = pictured and current.shown is current.preview
         return set()
 
     def cancel(self: Any, context: bpy.types.Context) -> None:

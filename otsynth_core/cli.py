@@ -399,7 +399,7 @@ def _placed(words: str, options: argparse.Namespace, maps: MapSet) -> str:
     """What is wrong with an image, behind its file's name."""
     lead = next(name for name, one in maps.maps.items() if one is maps.lead)
     other = next(iter(getattr(options, "other", None) or ()), None)
-    of = {"exemplar ": lead, "the other material ": other}
+    of = {"exemplar ": other if getattr(options, "t", None) == 1 else lead, "the other material ": other}
     of |= {f"{name.replace('_', ' ')} ": getattr(options, name, None) for name in BESIDE}
     about = next((path for what, path in of.items() if path and words.startswith(what)), None)
     return words if about is None else f"{about}: {words}"

@@ -95,7 +95,7 @@ class Known(Nothing):
 
     def __init__(self, kernels: Kernels, view: View) -> None:
         array, free = kernels.array, ~view.pinned
-        self._array, self._view = array, view
+        self._kernels, self._view = kernels, view
         self.share, self.origin = float(free.mean()), view.origin
         self.barred = array(np.where(view.allowed, 0, NEVER).astype(np.float32))
         self._own = [array(own) for own in view.own]
@@ -108,15 +108,16 @@ class Known(Nothing):
     @cached_property
     def _sought(self) -> Array:
         """Which patches are to be found, read as one vector. It and the next are large and not always needed."""
-        return self._array(np.flatnonzero(~self._view.pinned))
+        return self._kernels.array(np.flatnonzero(~self._view.pinned))
 
     @cached_property
     def _stock(self) -> Array:
-        return self._array(self._view.positions)
+        return self._kernels.array(self._view.positions)
 
     def begun(self, C: Array) -> Generator[None, None, Array]:
-        to = self._array((yield from holes.nearest(self._view.allowed)))
-        C = to[:, C[0], C[1]]
+        down, across = (self._kernels.array(line) for line in (yield from holes.nearest(self._view.allowed)))
+        i, k = C
+        C = self._kernels.stacked([down[i, k][None], across[i, k][None]], 0)
         self._keep(C, slice(0, C.shape[1]))
         return C
 
@@ -128,7 +129,7 @@ class Known(Nothing):
 
     def drawn(self, rng: np.random.Generator) -> Array | None:
         deviations = self._view.mask[..., None] * (NOISE * self._view.exemplar.std((0, 1)))
-        return self._image + self._array(rng.standard_normal(deviations.shape).astype(np.float32) * deviations)
+        return self._image + self._kernels.array(rng.standard_normal(deviations.shape).astype(np.float32) * deviations)
 
     def sought(self, X: Array, Y: Array, psi: Array) -> tuple[Array, Array, Array]:
         x = X.reshape(-1, 1, X.shape[2])[self._sought]

@@ -71,10 +71,10 @@ class Level:
         return sum(n * (self.ascents * math.prod(many) + self.searches * SEARCHED) for many in self.positions)
 
 
-def check(height: int, width: int) -> None:
+def check(height: int, width: int, what: str = "exemplar") -> None:
     """Raises InputError for an exemplar that holds no patch."""
     if min(height, width) < SIDE:
-        raise InputError(f"exemplar is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
+        raise InputError(f"{what} is {width}x{height} px: smaller than one {SIDE} px patch; use a larger image")
 
 
 def vast(exemplars: Sequence[tuple[int, int]], size: tuple[int, int], wrap: Wrap, arounds: Sequence[Wrap] = ()) -> bool:

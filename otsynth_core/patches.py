@@ -65,7 +65,7 @@ class Descriptor:
         return count((height, width), self.side, self.wrap)
 
     def times(self, factor: float) -> Descriptor:
-        """Numbers so many times as large."""
+        """The same, but that descriptors are so many times as large."""
         return replace(self, **{name: factor * getattr(self, name) for name in ("axes", "offset", "rows", "columns")})
 
     def on(self, array: Callable[[np.ndarray], Any]) -> Descriptor:

@@ -43,9 +43,9 @@ class Step:
     maps: MapSet | None = None
 
 
-def begins(planes: np.ndarray) -> Step:
+def begins(planes: np.ndarray | Callable[[], np.ndarray]) -> Step:
     """Before anything is made: what is there is looked at."""
-    return Step(0, 0, 0, 1, 0.0, lambda: planes)
+    return Step(0, 0, 0, 1, 0.0, (lambda: planes) if isinstance(planes, np.ndarray) else planes)
 
 
 def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slice]:

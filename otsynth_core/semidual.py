@@ -36,8 +36,8 @@ RANKS = 16
 """Ranks of busyness, as many patches in each."""
 RANKED = 2**16
 """About how many patches the bounds of the ranks are taken from, at most."""
-GROUPED = 2**15
-"""About so many patches are grouped at a time on a processor: what is read of them is near then."""
+GROUPED, ON_GPU = 2**15, 2**22
+"""About so many patches are grouped at a time: on a processor, what is read of them is near then."""
 PACES = (1.1, 3.0, 3.0)
 """How fast the potentials of cells, classes and ranks rise, in costs of a typical patch a round."""
 
@@ -85,8 +85,8 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None
     """By where patches stand, in cells of `CELL` x `CELL` positions, by what they show, in classes, and by how busy.
 
     Cells keep every place in use, but a cell that holds something rare is served by whatever stands around it: classes
-    keep kinds in use. deviations: of the principal components; a class is a range of each of the first `CLASSED`,
-    parted at -1, 0 and 1 deviation. Ranks are by the energy beyond the first component: votes are means, so what is
+    keep kinds in use. deviations: of the components of Y; a class is a range of each of the first `CLASSED`, parted at
+    -1, 0 and 1 deviation. Ranks are by the energy beyond the first component: votes are means, so what is
     smooth is always near, and would win everywhere by a little. A rank means the same at every level: its potential, in
     costs of a typical patch as a level begins, is carried up. Yields on the way.
     """
@@ -95,7 +95,7 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None
     cells = kernels.array(down[:, None] * (across[-1] + 1) + across)
     one = kernels.array(np.ones(Y.shape[2], np.float32))
     classes, busy = kernels.empty(shape, cells), kernels.empty(shape, one)
-    height = shape[0] if kernels.name in GPUS else GROUPED // shape[1]
+    height = (ON_GPU if kernels.name in GPUS else GROUPED) // shape[1]
     for rows in bands(slice(0, shape[0]), height):
         of, y = 0 * cells[rows], one * Y[rows]  # floats, where descriptors are whole numbers
         for k, deviation in enumerate(deviations[:CLASSED].tolist()):

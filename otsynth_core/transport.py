@@ -61,14 +61,15 @@ APART = 50
 """How far apart the keys are by which two exemplars' random tries are hashed."""
 WHOLE = 32000
 """Largest number of 16 bits that a descriptor is rounded to."""
-FLAT = 1e-4
-"""Of what a patch holds, what its largest difference from the mean is taken to be at least: less is rounding."""
+FLAT, FAINT = 1e-4, 1e-6
+"""What the largest difference of a patch from the mean is taken to be at least, as a share of what a patch holds, and
+alone: less is rounding, and what is compared with an exemplar of one colour stays finite."""
 MANY = 2**17
-"""Patches to be found in a hole whose descriptors are not kept."""
+"""Where more patches are to be found in a hole, their descriptors are not kept."""
 VOTED = 0.9
 """Share of a round that is done before the vote: for progress only."""
 DESCRIBED = 4
-"""Parts of a quarter that is worked on at the finest level: descriptors are not kept there but made for every sweep."""
+"""Parts of a quarter that is worked on at the finest level: of an image, descriptors are made for every sweep there."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ def solve(
     seconds: list[float] = []
     colours = exemplars[0].planes.shape[2]
     stage: _Stage | None = None
+    stood: Step | None = None  # how the level before ended
     for level in plan:
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
-        begun = partial(Step, level.index, len(plan), 0, rounds, done / total)
         components = LINED if level.index >= lines.FINEST else COMPONENTS
         origin, starts = view.origin if view else (0, 0), None
         before = None if stage is None else stage.left(over=views is None)
@@ -140,8 +141,8 @@ def solve(
             frames = described(graft.FRAME) if level.grafts else None
             part = _Part(kernels, level, n, described(levels.SIDE), one.share, view)
             for _ in part.prepare(frames):
-                if before is not None:
-                    yield begun(partial(_shown, kernels, before.u, colours))
+                if stood is not None:
+                    yield stood
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
@@ -151,9 +152,9 @@ def solve(
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
         for _ in stage.begin(firsts, starts, cells, rng):
-            if before is not None:
-                yield begun(partial(_shown, kernels, before.u, colours))
-        before, firsts = None, []  # these arrays are not needed any more
+            if stood is not None:
+                yield stood
+        before, stood, firsts = None, None, []  # these arrays are not needed any more
         for round in range(rounds):
             key += 100
             for share in stage.round(round, key):
@@ -163,13 +164,14 @@ def solve(
                     level.index, len(plan), rounds_done, rounds, fraction, partial(_shown, kernels, stage.u, colours)
                 )
         done += level.work
+        stood = Step(level.index, len(plan), rounds, rounds, done / total, partial(_shown, kernels, stage.u, colours))
         seconds.append(time.perf_counter() - start)
     assert stage is not None
-    last = Step(0, len(plan), rounds, rounds, 1.0, partial(_shown, kernels, stage.u, colours))
+    assert stood is not None
     u, found = kernels.numpy(stage.u), []
     for rows in portions(*plan[-1].image):
         found.append(assembly.jumps(u, rows))
-        yield last
+        yield stood
     down, across = np.concatenate([down for down, _ in found]), np.sum([across for _, across in found], 0)
     fixed = any(isinstance(one.share, np.ndarray) for one in exemplars)  # a map of shares lies where it lies
     turns = (0, 0) if fixed else assembly.cut(down, across, wrap, 2 ** (len(plan) - 1))
@@ -181,8 +183,8 @@ def solve(
         for rows in portions(*level.field):
             C[:, rows] = own[:, i[rows]][:, :, k]
             weight[rows] = known.final(trust[i[rows]][:, k], rows)
-            yield last
-        solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), last, around))
+            yield stood
+        solutions.append(Solution(C, weight, one.size, plan[-1].image, tuple(seconds), stood, around))
     return solutions
 
 
@@ -198,13 +200,13 @@ class _Likeness:
     of_image: Descriptor
     basis: Basis  # of both
 
-    def unit(self) -> float:
+    def fineness(self) -> float:
         """By what the exemplar's descriptors are multiplied so that they are kept well as whole numbers of 16 bits."""
         mean = self.basis.mean.reshape(-1, self.basis.channels)
         least, most = pyramid.bounds(self.exemplar)
         far = np.sqrt((np.maximum(most - mean, mean - least) ** 2).sum())  # no component of a patch is larger
         phases = [np.abs(of).max(initial=0) for of in (self.of_exemplar.rows, self.of_exemplar.columns)]
-        return float(WHOLE / (max(far, *phases, FLAT * np.linalg.norm(mean)) + TINY))
+        return float(WHOLE / max(far, *phases, FLAT * np.linalg.norm(mean), FAINT))
 
 
 def _described(
@@ -275,7 +277,8 @@ class _Part:
         self.far = 0  # to where there are random tries
         found = math.prod(level.field) if view is None else int((~view.pinned).sum())
         self.fine = level.index == 0 and (view is None or found > MANY)  # a level of many patches
-        self.unit = likeness.unit() if level.index == 0 and not level.ascents else None
+        self.whole = level.index == 0 and not level.ascents  # its descriptors are the most that is kept
+        self.fineness = likeness.fineness() if self.whole else 1.0
         self.placed = level.index < TRIED and view is None  # where only the joints of what is carried up are left
         self.portions = portions(*level.field, parts=DESCRIBED if self.fine else 1)
         self.C: Array = None
@@ -296,12 +299,12 @@ class _Part:
         self.weight = self.known.trusted(
             self.kernels.array(np.ones(self.level.field, np.float32)), slice(0, self.level.field[0])
         )
-        self.d, self.Y = yield from self._compared(self.likeness, self.e, self.unit)
+        self.d, self.Y = yield from self._compared(self.likeness, self.e, self.whole)
         self.frames: tuple[Descriptor, Array, float] | None = None
         if frames is not None:
-            d, Y = yield from self._compared(frames, self.kernels.array(frames.exemplar))
+            d, Y = yield from self._compared(frames, self.kernels.array(frames.exemplar), whole=False)
             self.frames = d, Y, frames.basis.variance
-        deviations = self.likeness.basis.deviations * (self.unit or 1)
+        deviations = self.fineness * self.likeness.basis.deviations
         groups = () if self.view else (yield from semidual.groups(self.kernels, self.Y, deviations))
         exact, mixed = self.level.ascents > 0, len(self.level.exemplars) > 1  # psi does it; a mix is calmer than either
         self.groups = groups[:2] if exact or mixed else groups
@@ -341,21 +344,22 @@ class _Part:
         """The field with its pieces on over the exemplar's edges, to be carried."""
         return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
-    def _compared(
-        self, likeness: _Likeness, e: Array, unit: float | None = None
-    ) -> Generator[None, None, tuple[Descriptor, Array]]:
-        """How the image's patches are described, and the exemplar's descriptors: whole numbers of a unit, if one is
-        told, for they are the most that is kept. Yields on the way."""
-        d = likeness.of_exemplar.times(unit or 1).on(self.kernels.array)
-        if unit is None:
+    def _compared(self, likeness: _Likeness, e: Array, whole: bool) -> Generator[None, None, tuple[Descriptor, Array]]:
+        """How the image's patches are described, and the exemplar's descriptors, if need be rounded to whole numbers.
+
+        Yields on the way.
+        """
+        fineness = self.fineness if whole else 1.0
+        d = likeness.of_exemplar.times(fineness).on(self.kernels.array)
+        if not whole:
             Y = self.kernels.project(e, d)
             yield
         else:
             Y = self.kernels.empty((*self.positions, d.k), self.kernels.array(np.zeros(0, np.int16)))
             for rows in portions(*self.positions, parts=DESCRIBED):
-                Y[rows] = self.kernels.project(e, d, rows)
+                Y[rows] = self.kernels.project(e, d, rows).round()
                 yield
-        return likeness.of_image.times(unit or 1).on(self.kernels.array), Y
+        return likeness.of_image.times(fineness).on(self.kernels.array), Y
 
     def ascent(self, u: Array) -> Generator[float, None, None]:
         """Every patch takes the biased nearest of all, under potentials that make the use of all even."""
@@ -489,7 +493,7 @@ class _Stage:
             shares, held = [part.share for part in parts], 0 if level.ascents else HELD
             self.sights = [Sight.of(bases, n, shares, held) for n in range(len(parts))]
             for part, sight in zip(parts, self.sights, strict=True):
-                part.d = sight.described(part.likeness.of_image).times(part.unit or 1).on(kernels.array)
+                part.d = sight.described(part.likeness.of_image).times(part.fineness).on(kernels.array)
 
     def begin(
         self,
@@ -556,7 +560,7 @@ class _Stage:
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
     """An image's colours, without the planes of lines that may follow them."""
-    return kernels.numpy(u)[..., :colours]
+    return kernels.numpy(u)[..., :colours].copy()  # u is voted anew in its place
 
 
 def whole_cells(C: Array, own: Array, cell: float, last: int) -> Array:

@@ -33,8 +33,8 @@ class TritonKernels(TorchKernels):
         self.assign(X, X, psi)
         self.assign(X, X, psi, But(C, 1, 0.0))
         for wrap in ((True, True), (False, False)):
-            for Y in (X, X.short()):
-                self.sweep(X, Y, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
+            for x, Y in ((X, X), (X[..., :16], X[..., :16].short())):
+                self.sweep(x, Y, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
         self.vote(torch.zeros((12, 12, 3), device=self.device), C, psi + 1, 5, (12, 12))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # or what goes wrong is told later, where nobody expects it

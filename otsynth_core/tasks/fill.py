@@ -40,7 +40,7 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     source = None
     if region.source is not None:
         source = softness(region.source, (maps if other is None else other).lead.size, "source mask") >= WHITE
-    yield _looking(maps)
+    yield begins(maps.compared)
     task = _Task(maps, soft, wrap, source, other)
     computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
@@ -89,7 +89,7 @@ class _Task:
 
         Yields Steps. Raises InputError where there is nothing to take from.
         """
-        begun = replace(_looking(self.maps), fraction=done)
+        begun = replace(begins(self.maps.compared), fraction=done)
         size = self.maps.lead.size
         enough = holes.ENOUGH if self.source is None else min(PLENTY, int(self.source.sum()) // 2)
         crops = [(box.grown(max(REACH, *box.size), size, self.wrap).aligned(size, self.wrap), enough)]
@@ -292,11 +292,6 @@ def _smooth(one: Map, mask: np.ndarray) -> Generator[None, None, Map]:
         planes.append(holes.filled(pixels[..., channel : channel + 1], known))
         yield
     return replace(one, image=one.stored(np.concatenate(planes, 2)))
-
-
-def _looking(maps: MapSet) -> Step:
-    """Before anything is made."""
-    return Step(0, 0, 0, 1, 0.0, maps.compared)
 
 
 def _between(before: float, after: float) -> Callable[[Step], Step]:

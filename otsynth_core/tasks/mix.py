@@ -136,8 +136,8 @@ class _Task:
         planes, solved = joint.compared(by), maps.worked(size, by)
         if min(solved) < levels.SIDE:
             raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
-        for one in (maps, other):
-            levels.check(*one.worked(one.lead.size, by))
+        for one, what in ((maps, "exemplar"), (other, "the other material")):
+            levels.check(*one.worked(one.lead.size, by), what)
         worked = [one.worked(one.lead.size, by) for one in (maps, other)]
         if levels.vast(worked, solved, wrap):
             given = [Size(*one[::-1]) for one in (maps.lead.size, other.lead.size, size)]

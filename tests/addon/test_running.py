@@ -594,6 +594,21 @@ def test_a_tick_takes_what_is_new_and_goes_on(scene: Scene) -> None:
     assert running.current is None
 
 
+def test_words_and_pictures_are_drawn_by_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where every tick brings both; and what comes alone is drawn at once."""
+    running, drawn = module("running"), []
+    monkeypatch.setattr(running, "_announce", drawn.append)
+    pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(4)]
+    both = [running.Update(0.1 * n, str(n), picture) for n, picture in enumerate(pictures)]
+    alone = [running.Update(0.5, "alone"), running.Update(0.5, "alone", pictures[0]), running.Update(0.5, "alone")]
+    told = [one for update in (*both, *alone) for one in (update, None)]
+    operator = Pretender(steps(*told))
+    for _ in (*both, *alone):
+        tick(operator)
+    words, picture = running._SHOWN_IN, running._PICTURED_IN
+    assert drawn == [picture, words, picture, words, picture, words, picture]
+
+
 @pytest.mark.parametrize("how", ["key", "button", "unregister", "blender"])
 def test_a_job_is_ended(scene: Scene, extension: ModuleType, how: str) -> None:
     running, closed = module("running"), []

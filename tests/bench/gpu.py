@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
     few, rows = X[::16, ::16], slice(0, len(at["u"]))
     cost = compute.distances(X, Y, C, rows)
     mean, offers = compute.mean(cost), Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
+    fine = transport.WHOLE / float(abs(Y).max())  # the solver keeps Y so at the finest level
+    whole = compute.array(compute.numpy(fine * Y).round().astype(np.int16))
+    finer = replace(offers, grace=fine**2 * offers.grace)
     labels, but = C[0] % 256, kernels.But(C[:, ::16, ::16], 8, 1e-5 * at["scale"])
     return {
         "project": lambda: compute.project(u, d),
@@ -74,6 +78,7 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "ascend": lambda: compute.ascend(few, Y[::4, ::4], psi[::4, ::4], 0.05 * at["scale"], 3),
         "distances": lambda: compute.distances(X, Y, C, rows),
         "sweep": lambda: compute.sweep(X, Y, psi, C, offers, d.wrap, rows)[0],
+        "sweep, 16 bit": lambda: compute.sweep(fine * X, whole, fine**2 * psi, C, finer, d.wrap, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
         "weights": lambda: compute.weights(cost, mean),
         "vote": lambda: compute.vote(e, C, compute.weights(cost, mean), levels.SIDE, (rows.stop, rows.stop)),
@@ -136,11 +141,15 @@ def ceilings(compute: kernels.Kernels, exemplar: np.ndarray, field: int, device:
     k, m, n = transport.COMPONENTS, at["psi"].size, field**2
     few = (field + 15) // 16  # patches on a side that are assigned
     exact = 2 * k * m * few**2 / seconds(run["assign"], device)
-    read = 4 * n * (8 * k + k + 2 * 5 + 3)  # eight candidates and the patch itself, field and potentials, the answer
-    candidates = read / seconds(run["sweep"], device)
+    beside = 4 * n * (k + 2 * 5 + 3)  # the patch itself, field and potentials, the answer
+    rates = {
+        what: (beside + size * n * 8 * k) / seconds(run[what], device)  # eight candidates
+        for what, size in (("sweep", 4), ("sweep, 16 bit", 2))
+    }
     print(f"\n| {type(compute).__name__} | rate | ceiling | ratio |\n|---|---|---|---|")
     print(f"| exhaustive search, Tflop/s | {exact / 1e12:.3f} | {matrix / 1e12:.3f} | {exact / matrix:.2f} |")
-    print(f"| candidate search, GB/s | {candidates / 1e9:.1f} | {copy / 1e9:.1f} | {candidates / copy:.2f} |")
+    for what, rate in rates.items():
+        print(f"| candidate search ({what}), GB/s | {rate / 1e9:.1f} | {copy / 1e9:.1f} | {rate / copy:.2f} |")
 
 
 def waits(exemplar: np.ndarray, device: str) -> None:

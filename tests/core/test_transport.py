@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -224,8 +225,10 @@ def unevenness(result: otsynth_core.Result, exemplar: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("kind", ["photo", "stars", "flat", "black", "linear light"])
-@pytest.mark.parametrize("length", [None, 9.0, 30.0])
-def test_descriptors_fit_whole_numbers(photo: np.ndarray, kind: str, length: float | None) -> None:
+@pytest.mark.parametrize("length", [None, 9.0, 300.0])
+def test_descriptors_fit_whole_numbers(
+    provider: kernels.Kernels, photo: np.ndarray, kind: str, length: float | None
+) -> None:
     planes = {
         "photo": np.float32(photo) / 255,
         "stars": stars(),
@@ -241,9 +244,49 @@ def test_descriptors_fit_whole_numbers(photo: np.ndarray, kind: str, length: flo
     likeness = transport._described(
         planes, fine, 0, (True, True), (repeats, repeats), size, (0, 0), 16, rng, levels.SIDE
     )
-    Y = likeness.unit() * NumpyKernels().project(planes, likeness.of_exemplar).astype(np.float64)
-    assert np.abs(Y).max() < 2**15
-    assert kind in ("flat", "black") or np.median(np.sqrt((Y**2).sum(2))) > (1000 if kind == "photo" else 30)
+    part = transport._Part(provider, fine, 0, likeness, 1.0, None)
+    tasks.finished(part.prepare(None))
+    Y, exact = provider.numpy(part.Y), NumpyKernels().project(planes, likeness.of_exemplar)
+    assert Y.dtype == np.int16
+    wanted = part.fineness * exact.astype(np.float64)
+    assert np.abs(wanted).max() < 2**15
+    np.testing.assert_allclose(Y, wanted, atol=1000 if kind == "flat" else 0.5, rtol=1e-3)  # flat is but rounding
+    if kind == "photo":
+        assert np.median(np.linalg.norm(Y[..., :16].astype(float), axis=2)) > 1000 / (1 + (length or 0) / 30)
+    np.testing.assert_allclose(provider.numpy(part.d.axes), part.fineness * likeness.of_image.axes, rtol=1e-6)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("colour", [0, 200])
+def test_beside_an_exemplar_of_one_colour_all_stays_finite(
+    photo: np.ndarray, device: str, colour: int, kind: type
+) -> None:
+    image, plain = (255 * photo[:96, :96]).astype(kind), np.full((96, 96, 3), colour, kind)
+    image, plain = (one / kind(255) if kind is np.float32 else one for one in (image, plain))
+    mask = np.zeros((96, 96), bool)
+    mask[8:88, 8:88] = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mixed = otsynth_core.mix(plain, image, t=0.5, size=(192, 192), device=device, quality="draft").image
+        filled = otsynth_core.fill(image, mask, other=plain, device=device, quality="draft").image
+    assert np.isfinite(mixed).all()
+    assert mixed.std() > 0.1 * image.std()
+    assert np.isfinite(filled).all()
+    assert abs(float(filled[30:60, 30:60].mean()) - float(plain.mean())) < 0.02 * float(image.max())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_pictures_that_are_kept_stay_as_they_were(exemplar: np.ndarray, device: str) -> None:
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def keep(step: progress.Step) -> None:
+        picture = step.preview()
+        kept.append((picture, picture.copy()))
+
+    otsynth_core.tile(exemplar, device=device, progress=keep)
+    for picture, copy in kept:
+        np.testing.assert_array_equal(picture, copy)
 
 
 def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:
