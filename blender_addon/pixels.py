@@ -19,6 +19,7 @@ import bpy
 import numpy as np
 
 from .otsynth_core.maps import Map
+from .otsynth_core.roles import NORMALS
 from .otsynth_core.spec import InputError
 
 _WITHOUT_PIXELS = {
@@ -91,7 +92,7 @@ def read(image: bpy.types.Image, role: str, number: int | None = None) -> Pictur
         associated = mode != "STRAIGHT"
     if (pixels[..., 3] == (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1)).all():
         pixels = pixels[..., :3]
-    if (pixels[..., :3] == pixels[..., :1]).all() and role != "normal":
+    if (pixels[..., :3] == pixels[..., :1]).all() and role not in NORMALS:
         pixels = pixels[..., [0, 3][: pixels.shape[2] - 2]]
     linear = pixels.dtype.kind == "f"
     relative = image.filepath.startswith("//") and image.library is None

@@ -34,6 +34,7 @@ _LABELS = {
 
 ROLE_NAMES = {
     **{role: role.title() for role in ROLES},
+    "normal_dx": "Normal (DirectX)",
     "ao": "Ambient Occlusion",
     "packed": "Packed Channels",
     "id": "ID",

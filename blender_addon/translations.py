@@ -56,6 +56,7 @@ _GERMAN = {
     "Remove Runtime": "Laufzeitumgebung entfernen",
     "Copy Log": "Protokoll kopieren",
     "Left Out": "Ausgelassen",
+    "Normal (DirectX)": "Normale (DirectX)",
     "Packed Channels": "Gepackte Kanäle",
     "UDIM Tiles": "UDIM-Kacheln",
     "Each": "Jede",

@@ -15,7 +15,7 @@ from numbers import Real
 import numpy as np
 
 from . import pyramid
-from .roles import ROLES, guessed
+from .roles import NORMALS, ROLES, guessed
 from .spec import InputError
 
 WORK = 4096
@@ -80,7 +80,7 @@ class Map:
             raise InputError(f"role is {role!r}: it must be one of {', '.join(ROLES)}")
         if weight is not None and not (isinstance(weight, Real) and (weight == 0 or LIGHT <= weight <= 100)):
             raise InputError(f"weight is {weight!r}: it must be 0 or a number from {LIGHT} to 100")
-        if role == "normal" and self.channels < 2:
+        if role in NORMALS and self.channels < 2:
             raise InputError("image has one channel: a normal map has three; give it another role")
         if role == "id" and len(self.ids()[0]) > IDS:
             raise InputError(f"image has more than {IDS} different values: too many for ids; give it the role other")
@@ -124,7 +124,7 @@ class Map:
         Of normals x and y, which tell z; of linear colour log (1 + |value| / mean) with the value's sign.
         """
         pixels = self.pixels
-        if self.role == "normal":
+        if self.role in NORMALS:
             return self._vectors(pixels)[..., :2]
         color, alpha = self._split(pixels)
         if self.lit:
@@ -139,7 +139,7 @@ class Map:
         Of linear colour the cube root, which is how light it looks (CIE 1976): what is bright would outshine the rest.
         """
         pixels = self.pixels
-        if self.role == "normal":
+        if self.role in NORMALS:
             return np.concatenate([self._vectors(pixels), pixels[..., 3:]], 2)
         color, alpha = self._split(pixels)
         if self.lit:
@@ -154,7 +154,7 @@ class Map:
 
     def restored(self, planes: np.ndarray) -> np.ndarray:
         """An image of the given kind from averaged planes of `rendered`; whole numbers are rounded once."""
-        if self.role == "normal":
+        if self.role in NORMALS:
             pixels = self._encoded(planes)
         elif self.opaque:
             pixels = np.concatenate([planes, np.ones_like(planes[..., :1])], 2) if self.has_alpha else planes
@@ -176,7 +176,7 @@ class Map:
 
     def pictured(self, planes: np.ndarray) -> np.ndarray:
         """A quick look at planes of `compared`: uint8 (H, W, 3), as a screen shows them."""
-        if self.role == "normal":
+        if self.role in NORMALS:
             z = np.sqrt(np.maximum(0, 1 - (planes**2).sum(2, keepdims=True)))
             color = (np.concatenate([planes, z], 2) + 1) / 2
         else:
@@ -203,7 +203,7 @@ class Map:
 
     def warning(self) -> str | None:
         """What is odd about the map, in words."""
-        if self.role != "normal" or self.channels < 3:
+        if self.role not in NORMALS or self.channels < 3:
             return None
         vectors = self._vectors(self.pixels)
         lengths, away = np.linalg.norm(vectors, axis=2), float((vectors[..., 2] < BEHIND).mean())
@@ -219,7 +219,7 @@ class Map:
     @property
     def planes(self) -> int:
         """How many planes are compared."""
-        if self.role == "normal":
+        if self.role in NORMALS:
             return 2
         return (1 if self._grey else self.channels - self.has_alpha) + (not self.opaque)
 
@@ -327,8 +327,14 @@ class MapSet:
         return -(-size[0] // by), -(-size[1] // by)
 
     def weight(self, one: Map) -> float:
-        """How much a map counts where patches are compared: its own weight, or its role's."""
-        return ROLES[one.role] if one.weight is None else one.weight
+        """How much a map counts where patches are compared: its own weight, or its role's.
+
+        Of normals that are there twice, as OpenGL and DirectX have them, the second only follow.
+        """
+        if one.weight is not None:
+            return one.weight
+        twice = one.role == "normal_dx" and any(other.role == "normal" for other in self.maps.values())
+        return 0 if twice else ROLES[one.role]
 
     def compared(self, by: int | None = None) -> np.ndarray:
         """The planes of all maps that weigh something, at the work size, see `worked`: float32 (H, W, C)."""

@@ -7,6 +7,7 @@ import re
 ROLES = {
     "color": 1.0,
     "normal": 0.6,
+    "normal_dx": 0.6,
     "height": 1.0,
     "roughness": 0.4,
     "metallic": 0.4,
@@ -20,9 +21,13 @@ ROLES = {
 }
 """Each role and its weight: what share of the leading map's spread a map's is made before patches are compared."""
 
+NORMALS = ("normal", "normal_dx")
+"""Vectors: OpenGL's, whose y points up in the image, and DirectX', whose y points down."""
+
 WORDS = {
     "color": "basecolor color colour col albedo diffuse diff basecolour albedotransparency",
-    "normal": "normal normals normalgl normaldx normalogl normalopengl normaldirectx norgl nordx nor",
+    "normal": "normal normals normalgl normalogl normalopengl norgl norogl noropengl nor",
+    "normal_dx": "normaldx normaldirectx nordx nordirectx",
     "height": "height displacement disp bumpmap",
     "roughness": "roughness rough",
     "metallic": "metallic metalness",
@@ -48,6 +53,8 @@ SHORT = {
     "emission": "e em",
     "alpha": "a alpha maskalpha transparency",
     "id": "ids",
+    "other": "cavity curvature thickness transmission translucency translucent subsurface sss scattering fuzz sheen"
+    " coat clearcoat glow detail normalbump",
 }
 """Endings that tell among the maps of one material only, "map" after them or not: a picture called brushed_metal is of
 colour."""

@@ -11,6 +11,7 @@ import numpy as np
 from .. import kernels
 from ..maps import Map, MapSet
 from ..progress import Step, mapped
+from ..roles import NORMALS
 from ..spec import InputError, Mix, Request, Size, Synthesize, Tile
 from .result import Result
 
@@ -111,6 +112,6 @@ def _check(exemplars: Sequence[Map], size: Size) -> None:
 
 def _range(one: Map, least: float, most: float) -> tuple[float, float]:
     """What is 0 and what 1 to the solver: black and white, or the least and the most where values lie beyond."""
-    if one.role != "normal" and least >= 0 and most <= 1:
+    if one.role not in NORMALS and least >= 0 and most <= 1:
         return 0.0, 1.0
     return least, most if most > least else least + 1

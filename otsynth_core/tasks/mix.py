@@ -13,6 +13,7 @@ from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..progress import Step, begins, between, mapped
+from ..roles import NORMALS
 from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
@@ -91,7 +92,7 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
     if len(maps.maps) == len(other.maps) == 1:
         both, notes = maps, []
         one_of, other_of = maps.lead.role, other.lead.role
-        if one_of != other_of and {one_of, other_of} & {"normal", "id"}:
+        if one_of != other_of and {one_of, other_of} & {*NORMALS, "id"} and not {one_of, other_of} <= {*NORMALS}:
             raise InputError(f"one image is of {one_of}, the other of {other_of}: mix two of one role")
     else:
         roles = {one.role for one in maps.maps.values()} & {one.role for one in other.maps.values()}

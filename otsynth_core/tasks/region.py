@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import levels
 from ..maps import Map, MapSet, resized
+from ..roles import NORMALS
 from ..spec import InputError, Size
 
 FAINT = 1 / 32
@@ -156,7 +157,7 @@ def _like(name: str, one: Map, twin: Map) -> Map:
         if (values != twin.image).any() or one.channels != twin.channels:
             raise InputError(f"{name}: ids of the other material do not fit into its {one.image.dtype} values")
         return replace(one, image=values.reshape(*twin.size, *one.image.shape[2:]))
-    whole = one.image.dtype.kind == "u" and twin.image.dtype.kind == "f" and one.role != "normal"
+    whole = one.image.dtype.kind == "u" and twin.image.dtype.kind == "f" and one.role not in NORMALS
     if whole and (twin.image.min() < 0 or twin.image.max() > 1):
         raise InputError(
             f"{name}: is of whole numbers, and the other material's reaches from {twin.image.min():.3g} to"
@@ -164,11 +165,14 @@ def _like(name: str, one: Map, twin: Map) -> Map:
         )
     if one.lit != twin.lit:
         raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
-    if one.role == "normal":
+    if one.role in NORMALS:
         if min(one.channels, 3) != min(twin.channels, 3):
             raise InputError(f"{name}: has {one.channels} channels, the other {twin.channels}; save both alike")
         more = twin.pixels[..., 3:4] if twin.channels == 4 else np.ones((*twin.size, 1), np.float32)
-        pixels = np.concatenate([one.encoded(twin.vectors()), more], 2)[..., : one.channels]
+        vectors = twin.vectors()
+        if twin.role in NORMALS and twin.role != one.role:
+            vectors = vectors * np.array([1, -1, 1], np.float32)[: vectors.shape[2]]
+        pixels = np.concatenate([one.encoded(vectors), more], 2)[..., : one.channels]
     else:
         pixels, n = twin.pixels, twin.channels
         alpha = pixels[..., -1:] if n in (2, 4) else np.ones_like(pixels[..., :1])

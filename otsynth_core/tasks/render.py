@@ -14,6 +14,7 @@ from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..progress import Step, between, mapped, portions
+from ..roles import NORMALS
 from ..spec import MAX_SIDE, InputError, Render
 from . import retreat
 from .field import Field, Sizes
@@ -75,7 +76,8 @@ def rendered(
     images, lean = {}, None
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
-    for name in sorted(maps.maps, key=lambda name: maps.maps[name].role != "height"):  # normals are bent by heights
+    first = ("height", *NORMALS)  # normals are bent by heights
+    for name in sorted(maps.maps, key=lambda name: (*first, maps.maps[name].role).index(maps.maps[name].role)):
         one, part = maps.maps[name], between(done / whole, (done + pixels[name]) / whole)
         if one.role == "id":
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
@@ -84,11 +86,10 @@ def rendered(
             images[name], heights = one.restored(_finished(surface, one, sizes)), one
             del surface
         else:
-            bend = None
-            if one.role == "normal" and lean is not None:
+            lean, bend = lean if one.role in NORMALS else None, None
+            if lean is not None:
                 told, rises = _middles(one, heights)
-                lean *= slopes.steepness(told.vectors(), rises.rendered()[..., 0], heights.size)
-                bend, lean = lean, None
+                bend = lean, slopes.steepness(told.vectors(), rises.rendered()[..., 0], heights.size)
             images[name] = yield from mapped(averaged(kernels, solution, one, sizes, one.restored, bend), part)
         done += pixels[name]
         yield done / whole
@@ -112,11 +113,11 @@ def averaged(
     one: Map,
     sizes: Sizes,
     restored: Callable[[np.ndarray], np.ndarray],
-    bend: np.ndarray | None = None,
+    bend: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Generator[float, None, np.ndarray]:
     """Any other map put together, `restored` from its planes, see `Map.rendered`. Yields the share that is done.
 
-    bend: how much farther normals are to lean, see `slopes.bent`, of the whole result at any size.
+    bend: how much more heights rise, see `slopes.leaning`, of the whole result at any size; and `slopes.steepness`.
     """
     if one.role == "height":
         surface, _ = yield from surfaced(kernels, solution, one, sizes)
@@ -125,12 +126,12 @@ def averaged(
     yield 0.0
     own = yield from mapped(assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
     at_once = own.size == sizes.own(one)[1]
-    bend = None if bend is None else resized(bend, own.size)
+    lean, steep = (resized(bend[0], own.size), bend[1]) if bend else (None, 0)
     whole: np.ndarray = np.empty(0)
     row = 0
     for planes in assembly.render(kernels, own, stock):
-        if bend is not None:
-            vectors = slopes.bent(planes[..., :3], bend[row : row + len(planes)])
+        if lean is not None:
+            vectors = slopes.bent(planes[..., :3], steep * lean[row : row + len(planes)])
             planes = np.concatenate([vectors, planes[..., 3:]], 2)
         part = restored(planes) if at_once else planes
         if not row:

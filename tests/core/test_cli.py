@@ -166,6 +166,21 @@ def test_what_lies_in_a_folder_and_tells_no_role_is_named(
     ]
 
 
+def test_a_folder_as_it_is_downloaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Normals of both kinds, what describes the material to programs, and a preview."""
+    rock, out = tmp_path / "Rock049", tmp_path / "out"
+    rock.mkdir()
+    parts = {f"Rock049_1K-PNG_{name}.png" for name in ("Color", "NormalGL", "NormalDX", "Displacement", "Roughness")}
+    for name in (*parts, "Rock049.png"):
+        normal = np.full((48, 56, 3), (127, 127, 255), np.uint8)
+        files.write(rock / name, files.Picture(normal if "Normal" in name else pixels(48, 56, 3)))
+    for name in ("Rock049_1K-PNG.blend", "Rock049_1K-PNG.usdc", "Rock049_1K-PNG.mtlx", "Rock049_1K-PNG.tres"):
+        (rock / name).write_bytes(b"no picture")
+    assert cli.main(["tile", str(rock), "-o", str(out), *MIX]) == 0
+    assert capsys.readouterr().err == f"otsynth: {rock}: left out, for no name tells a role: Rock049.png\n"
+    assert {path.name for path in out.iterdir()} == {name.replace(".png", "_tile.png") for name in parts}
+
+
 def test_files_tell_what_was_read_beside(exemplar: Path, second: Path) -> None:
     import OpenImageIO as oiio
 

@@ -481,6 +481,14 @@ def test_other_materials_with_alpha_and_other_normals() -> None:
     assert np.abs(made.astype(int) - flat).max() <= 2
 
 
+@pytest.mark.parametrize(("role", "green"), [("normal", 191), ("normal_dx", 64)])
+def test_normals_of_the_other_convention_are_turned(role: str, green: int) -> None:
+    mask, flat = disc(64, 64, 16), np.full((64, 64, 3), (127, 127, 255), np.uint8)
+    up = np.full((48, 48, 3), (127, 191, 238), np.uint8)
+    made = otsynth_core.fill(Map(flat, "normal"), mask, other=Map(up, role), **OPTIONS).image
+    assert np.abs(made[disc(64, 64, 8)].astype(int) - (127, green, 238)).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("lead", "small", "hole", "wrap"),
     [

@@ -169,6 +169,24 @@ def test_normals_are_those_of_the_heights(
     assert farther[2] == pytest.approx(farther[0], abs=0.2)
 
 
+def turned(normal: np.ndarray) -> np.ndarray:
+    """OpenGL's normals of 8 bits as DirectX has them, and back."""
+    return np.stack([normal[..., 0], 255 - normal[..., 1], normal[..., 2]], 2)
+
+
+def test_normals_of_opengl_and_directx_lie_in_one_folder(material: dict[str, np.ndarray]) -> None:
+    """They tell the same, so the second counts nothing beside the first; heights bend both."""
+    maps = {name: material[name] for name in ("color", "height", "normal")}
+    maps["wall_NormalDX"] = turned(material["normal"])
+    made = otsynth_core.tile(maps, device="numpy")
+    off = made.images["wall_NormalDX"].astype(int) - turned(made.images["normal"])
+    assert np.abs(off).max() <= 1
+    weights = {one["role"]: one["weight"] for one in made.report()["maps"]}
+    assert (weights["normal"], weights["normal_dx"]) == (ROLES["normal"], 0)
+    del maps["normal"]
+    assert MapSet.of(maps).weight(MapSet.of(maps).maps["wall_NormalDX"]) == ROLES["normal"]
+
+
 def test_a_surface_as_voted_leans_no_other_way() -> None:
     u = blobs(40, 56, 1)
     for axis, name in enumerate(("down", "across")):
@@ -470,7 +488,12 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
         ("rock_04_arm_1k.png", False, "packed"),
         ("rock_04_disp_4k.png", False, "height"),
         ("Rock004_4K-JPG_AmbientOcclusion.jpg", False, "ao"),
-        ("Rock004_4K-PNG_NormalDX.png", False, "normal"),
+        ("Rock004_4K-PNG_NormalDX.png", False, "normal_dx"),
+        ("Rock004_4K-PNG_NormalGL.png", False, "normal"),
+        ("rock_04_nor_dx_4k.exr", False, "normal_dx"),
+        ("vbkbdgqs_4K_Cavity.jpg", True, "other"),
+        ("vbkbdgqs_4K_Translucency.jpg", True, "other"),
+        ("vbkbdgqs_4K_Cavity.jpg", False, None),
         ("T_Rock_ORM.tga", False, "packed"),
         ("T_Rock_N.tga", True, "normal"),
         ("T_Rock_N.tga", False, None),
@@ -482,7 +505,7 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
         ("wood_ao_render.png", True, "ao"),
         ("basecolor", True, "color"),
         ("M_Rock_Normal_OpenGL.png", False, "normal"),
-        ("M_Rock_Normal_DirectX.png", True, "normal"),
+        ("M_Rock_Normal_DirectX.png", True, "normal_dx"),
         ("Rock_AlbedoTransparency.png", True, "color"),
         ("Rock_SpecularSmoothness.png", True, "specular"),
         ("Rock_RoughnessMap_2K.png", False, "roughness"),

@@ -126,6 +126,16 @@ def test_normals_stay_vectors_and_ids_stay_ids(exemplar: np.ndarray, dark: np.nd
     assert made["n"].dtype == made["i"].dtype == np.uint8
 
 
+def test_normals_of_opengl_and_directx_are_mixed_as_one(exemplar: np.ndarray) -> None:
+    slopes = exemplar[..., :2] - 0.5
+    up = np.concatenate([slopes, np.sqrt(1 - (slopes**2).sum(2, keepdims=True))], 2).astype(np.float32)
+    one, down = Map(up, "normal"), up * np.float32([1, -1, 1])
+    both = (otsynth_core.mix(one, other, **QUICK).image for other in (one, Map(down, "normal_dx")))
+    np.testing.assert_array_equal(*both)
+    with pytest.raises(InputError, match="one image is of normal_dx, the other of color"):
+        otsynth_core.mix(Map(down, "normal_dx"), Map(exemplar), **QUICK)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_ids_of_other_depths_are_the_same_ids(exemplar: np.ndarray, dark: np.ndarray, dtype: type) -> None:
     ids = (np.arange(72 * 80).reshape(72, 80) // 700).astype(np.uint8)
