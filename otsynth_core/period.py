@@ -13,7 +13,7 @@ How T is found: see `repeats`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,26 +22,33 @@ from .spec import Size
 
 MOST = 0.15
 """How much an exemplar is stretched at most, so that its periods fit."""
+CLOSE = 0.05
+"""By what share of a period the side of an exemplar that tiles may seem to be off a whole number of them."""
 LOBES = 8
 """Zeros on either side of the kernel that stretches."""
 ROWS = 64
 """So many rows are stretched at a time."""
 AMPLITUDE = 0.4
 """a^2 as a share of the descriptors' variance."""
-SURE, STRICT = 0.8, 0.2
-"""Evidence of a period that the exemplar keeps to; then a^2 is at least what makes a pixel off cost this share."""
+STRICT = 0.2
+"""Where an exemplar keeps to its period to the pixel, a^2 is at least what makes a pixel off cost this share."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """A period in pixels (not a whole number), and R at its peak: 1 for an exact repeat."""
+    """A period in pixels (not a whole number), and R at its peak: 1 for an exact repeat.
+
+    sure: whether the exemplar keeps to it to the pixel, whatever else its cells hold.
+    """
 
     length: float
     evidence: float
+    sure: bool = False
 
     def fitting(self, side: int) -> int:
-        """The multiple of the period, at least one, that is nearest to a side."""
-        return round(max(1, round(side / self.length)) * self.length)
+        """The multiple of the period, at least one, that is nearest to a side; the side if that is within a pixel."""
+        near = max(1, round(side / self.length)) * self.length
+        return side if abs(near - side) < 1 else round(near)
 
 
 Periods = tuple[Period | None, Period | None]
@@ -60,8 +67,22 @@ def snapped(size: Size, periods: Periods) -> Size:
 def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
     """The periods of an exemplar once it is stretched."""
     down, across = (
-        None if period is None else Period(period.length * ratio, period.evidence)
+        None if period is None else replace(period, length=period.length * ratio)
         for period, ratio in zip(periods, ratios, strict=True)
+    )
+    return down, across
+
+
+def closed(periods: Periods, size: tuple[int, int], around: tuple[bool, bool]) -> Periods:
+    """The periods of an exemplar of size (height, width), a whole number along axes on which it goes on where it ends.
+
+    What was found there is off by as much as its noise; where that is more than `CLOSE`, it is no period of the whole.
+    """
+    down, across = (
+        replace(period, length=side / round(side / period.length))
+        if period is not None and goes_on and abs(side / period.length - round(side / period.length)) <= CLOSE
+        else period
+        for period, side, goes_on in zip(periods, size, around, strict=True)
     )
     return down, across
 
@@ -69,7 +90,7 @@ def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
 def fitted(periods: Periods, size: tuple[int, int], wrap: tuple[bool, bool]) -> Periods:
     """The periods with which a result of size (height, width) repeats: where it wraps, a whole number of times."""
     down, across = (
-        period if period is None or not wraps else Period(side / max(1, round(side / period.length)), period.evidence)
+        period if period is None or not wraps else replace(period, length=side / max(1, round(side / period.length)))
         for period, side, wraps in zip(periods, size, wrap, strict=True)
     )
     return down, across
@@ -111,7 +132,7 @@ def lattice(
         ratio, made = 1.0, side
         if period is not None and fit is not None:
             T = period.length
-            if period.evidence >= SURE:
+            if period.sure:
                 ratio, made = min(_lattices(T, side, wraps), default=(0.0, ratio, made))[1:]
             elif _stretches(period, fit, side):
                 ratio = fit.length / T
@@ -186,9 +207,7 @@ def cells(of: Periods, level: int, whole: bool) -> tuple[float, float]:
     """The sure periods in pixels of a level, 0 where there is none; whole: those alone that are whole pixels."""
     down, across = (
         period.length / 2**level
-        if period is not None
-        and period.evidence >= SURE
-        and (not whole or abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6)
+        if period is not None and period.sure and (not whole or abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6)
         else 0
         for period in of
     )
@@ -208,7 +227,7 @@ def phases(
             both.append(np.zeros((side, 0), np.float32))
             continue
         length = period.length / 2**level
-        share = max(AMPLITUDE, STRICT * (length / (2 * np.pi)) ** 2 if period.evidence >= SURE else 0)
+        share = max(AMPLITUDE, STRICT * (length / (2 * np.pi)) ** 2 if period.sure else 0)
         angle = 2 * np.pi * (np.arange(first, first + side) + 0.5) / length
         both.append((np.sqrt(share * variance) * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32))
     return both[0], both[1]

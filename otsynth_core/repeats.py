@@ -5,11 +5,14 @@ that stands high and rises well above what lies before. Courses of bricks of man
 repeat in their contours alone: where no peak of e is high, R is taken of these as well, at three scales, and a lower
 one will do, if no other rises between its multiples, and if what repeats is in step: as boards and courses are, all
 along the other axis, or as a lattice, that repeats along both.
+
+How high a peak is tells how alike cells are, not how exactly they lie: the joints of many-coloured tiles may be drawn
+with a ruler. So cells of contours are laid over those a period before, and a period is sure to which they keep.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,20 +43,33 @@ DOUBT = 0.75
 """Most evidence that a low peak gives: what lies between contours need not repeat."""
 CONTOURS, SCALES = 512, 3
 """Longest side, in pixels, at which contours are looked at first, and at how many scales, each half the one before."""
+SURE = 0.8
+"""So high a peak tells a period that is sure; and else:"""
+STRAY, SHARE, ALIKE = 0.5, 0.025, 0.3
+"""How far off its place three quarters of what repeats may lie, in pixels of the finest contours or as a share of the
+period, whichever is more; and how well half of all cells must agree with those a period before, as a correlation."""
+REACH, CELL, ACROSS = 8, 16, 16
+"""How far off, in pixels, cells are looked for; their least width, and how many lie side by side at most."""
 
 
 def found(exemplar: np.ndarray) -> Periods:
     """The periods of an exemplar (H, W, C), each at most half its side; None where there is none."""
     axes = [_Seen.of(planes) for planes in (exemplar, exemplar.swapaxes(0, 1))]
     periods = [_peak(one.R, HIGH, RISE) for one in axes]
+    contours = _contours(exemplar)
     if None in periods:
-        contours = _contours(exemplar)
         seen = [[axis, *(_Seen.of(c.swapaxes(0, n), by, FEWER) for by, c in contours)] for n, axis in enumerate(axes)]
         told = [None if period else _told(each) for period, each in zip(periods, seen, strict=True)]
         lattice = all(period or low for period, low in zip(periods, told, strict=True))
         periods = [
             period or (low[0] if low and (lattice or low[1]) else None)
             for period, low in zip(periods, told, strict=True)
+        ]
+    if contours:
+        by, finest = contours[0]
+        periods = [
+            one and replace(one, sure=one.evidence >= SURE or _exact(finest.swapaxes(0, n), one.length / by))
+            for n, one in enumerate(periods)
         ]
     down, across = periods
     return down, across
@@ -121,6 +137,45 @@ def _step(planes: np.ndarray, length: float) -> float:
     strips = np.array_split(whole, min(STRIPS, whole.shape[1]), 1)
     z = np.stack([np.tensordot(wave, strip.mean(1), 1) for strip in strips])
     return float(np.abs(z.sum(0)).sum() / max(np.abs(z).sum(), TINY))
+
+
+def _exact(planes: np.ndarray, length: float) -> bool:
+    """Whether what repeats in the rows of contours lies where a period tells.
+
+    Cells of a period, side by side and half overlapping along the axis, are each laid over the rows a period later: the
+    place where they agree best counts by how well it stands out.
+    """
+    n, width, _ = planes.shape
+    reach, lag = min(REACH, int(max(2, length / 6))), round(length)
+    rows = int(length)
+    first = np.arange(0, n - lag - reach - rows + 1, length / 2).astype(int)
+    if not len(first):
+        return False
+    R: list[np.ndarray] = []
+    for strip in np.array_split(planes, max(1, min(ACROSS, round(width / max(length, CELL)))), 1):
+        strip = strip.reshape(n, -1)
+        mean, square = (
+            _over(rows, sums) / strip.shape[1] / rows for sums in (strip.sum(1), np.einsum("rk,rk->r", strip, strip))
+        )
+        spread = np.sqrt((square - mean * mean).clip(TINY))
+        agreed = []
+        for far in range(lag - reach, lag + reach + 1):
+            both = _over(rows, np.einsum("rk,rk->r", strip[:-far], strip[far:]))[first] / strip.shape[1] / rows
+            agreed.append((both - mean[first] * mean[first + far]) / (spread[first] * spread[first + far]))
+        R.extend(np.array(agreed).T)
+    best = [1 + int(r[1:-1].argmax()) for r in R]
+    off = np.array([abs(lag - reach + _vertex(r, at) - length) for r, at in zip(R, best, strict=True)])
+    agreement = np.array([r[at] for r, at in zip(R, best, strict=True)])
+    order = np.argsort(off)
+    share = np.cumsum((agreement - np.median(R, 1))[order])
+    strays = off[order[np.searchsorted(share, 0.75 * share[-1])]]
+    return bool(strays <= max(STRAY, SHARE * length) and np.median(agreement) > ALIKE)
+
+
+def _over(rows: int, values: np.ndarray) -> np.ndarray:
+    """Sums over so many rows, for each that they may begin at."""
+    sums = np.append(0, values.cumsum(dtype=np.float64))
+    return sums[rows:] - sums[:-rows]
 
 
 def _tops(R: np.ndarray) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,15 +29,20 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.gradient is not None:
         return (yield from descent.made(request, [(maps, 1.0)], request.size, around(request.wrap)))
-    planes, periods = yield from prepared(maps)
-    return (yield from made(request, maps, planes, periods))
+    return (yield from made(request, maps, (yield from seen(maps))))
 
 
-def prepared(maps: MapSet) -> Generator[Step, None, tuple[np.ndarray, Periods]]:
-    """Yields Steps, returns the planes that are compared, and their periods.
+@dataclass(frozen=True)
+class Seen:
+    """The planes (H, W, C) of maps that are compared, whether they go on where they end, and their periods."""
 
-    Raises InputError for maps that are too small.
-    """
+    planes: np.ndarray
+    tiles: tuple[bool, bool]
+    periods: Periods
+
+
+def seen(maps: MapSet) -> Generator[Step, None, Seen]:
+    """Yields Steps. Raises InputError for maps that are too small."""
     levels.check(*maps.lead.size)
     if min(maps.worked(maps.lead.size)) < levels.SIDE:
         given, by = Size(*maps.lead.size[::-1]), maps.reduction
@@ -46,13 +51,16 @@ def prepared(maps: MapSet) -> Generator[Step, None, tuple[np.ndarray, Periods]]:
         )
     planes = maps.compared()
     yield begins(planes)
-    periods = repeats.found(planes)
+    tiles = tiling.found(planes)
     yield begins(planes)
-    return planes, periods
+    periods = period.closed(repeats.found(planes), (planes.shape[0], planes.shape[1]), tiles)
+    yield begins(planes)
+    return Seen(planes, tiles, periods)
 
 
-def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods) -> Generator[Step, None, Result]:
+def made(request: Synthesize, maps: MapSet, known: Seen) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
+    planes, tiles, periods = known.planes, known.tiles, known.periods
     wrap = around(request.wrap)
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
@@ -62,8 +70,7 @@ def made(request: Synthesize, maps: MapSet, planes: np.ndarray, periods: Periods
     ratios, solved = period.lattice(periods, size, wrap)
     by = maps.reduction
     whole = (lead[0] if solved[0] == size[0] else by * solved[0], lead[1] if solved[1] == size[1] else by * solved[1])
-    tiles, unstretched = tiling.found(planes), (ratios[0] == 1, ratios[1] == 1)
-    yield begins(planes)
+    unstretched = ratios[0] == 1, ratios[1] == 1
     exemplar = Exemplar(
         period.stretched(planes, ratios),
         period.scaled(periods, ratios),

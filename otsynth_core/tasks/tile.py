@@ -33,13 +33,13 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
         raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
     if request.gradient is None or request.size == SNAP:
-        planes, periods = yield from synthesize.prepared(maps)
-        size = request.size if isinstance(request.size, Size) else _fitting(request, own, periods, maps.reduction)
+        seen = yield from synthesize.seen(maps)
+        size = request.size if isinstance(request.size, Size) else _fitting(request, own, seen.periods, maps.reduction)
     else:  # that solver keeps nothing in step
         size = request.size if isinstance(request.size, Size) else own
     wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
     if request.gradient is None:
-        result = yield from synthesize.made(wrapped, maps, planes, periods)
+        result = yield from synthesize.made(wrapped, maps, seen)
     else:
         result = yield from synthesize.steps(wrapped, maps)
     return replace(result, request=request)
@@ -75,7 +75,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"
         for found, side, n in zip(periods, size, planes.shape, strict=False)
-        if found is not None and found.evidence >= period.SURE and abs(found.fitting(n) - n) > 1
+        if found is not None and found.sure and abs(found.fitting(n) - n) > 1
     ]
     yield begins(planes)
     del planes  # a large array, and not needed any more

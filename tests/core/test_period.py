@@ -16,18 +16,31 @@ from .conftest import blobs, grid
 def test_sizes_that_fit() -> None:
     assert [Period(51.2, 1).fitting(side) for side in (10, 256, 270, 512)] == [51, 256, 256, 512]
     assert period.snapped(Size(100, 100), (Period(24, 1), None)) == (100, 96)
+    assert [Period(T, 1).fitting(256) for T in (64.13, 63.8, 64.3)] == [
+        256,
+        256,
+        257,
+    ]  # a period is found to some 0.1 px
 
 
-@pytest.mark.parametrize("evidence", [0.5, 0.9])
-def test_phases_repeat_with_the_period_at_every_level(evidence: float) -> None:
+def test_what_tiles_holds_whole_periods() -> None:
+    both = Period(64.13, 0.7, True), Period(16.07, 0.4)
+    down, across = period.closed(both, (256, 80), (True, True))
+    assert (down, across) == (Period(64, 0.7, True), Period(16, 0.4))
+    assert period.closed(both, (256, 80), (False, False)) == both
+    assert period.closed((Period(60, 0.7), None), (256, 80), (True, True)) == (Period(60, 0.7), None)  # 4.27 of them
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_phases_repeat_with_the_period_at_every_level(sure: bool) -> None:
     """A sure period counts more, so much that a pixel off costs the same share at every level."""
     for level, length in ((0, 64.0), (1, 32.0), (2, 16.0)):
-        rows, columns = period.phases((64, 10), (Period(64, evidence), None), level, 2.0)
+        rows, columns = period.phases((64, 10), (Period(64, 0.7, sure), None), level, 2.0)
         assert rows.shape == (64, 2)
         assert columns.shape == (10, 0)
         repeat = int(length)
         np.testing.assert_allclose(rows[repeat:], rows[:-repeat], atol=1e-5)
-        if evidence < period.SURE:
+        if not sure:
             np.testing.assert_allclose((rows**2).sum(1), 2 * period.AMPLITUDE, rtol=1e-5)
         else:
             np.testing.assert_allclose((np.diff(rows, axis=0) ** 2).sum(1), 2 * period.STRICT, rtol=0.02)
@@ -71,7 +84,7 @@ def test_a_size_that_is_given_is_kept_and_the_grid_stretched() -> None:
 
 def test_nothing_is_stretched_without_need() -> None:
     down, across = Period(24, 0.5), Period(30, 0.5)
-    both, sure = (True, True), Period(51.2, 0.9)
+    both, sure = (True, True), Period(51.2, 0.9, True)
     ratios, size = period.lattice((down, across), (104, 134), both)
     assert ratios == pytest.approx((104 / 96, 134 / 120))
     assert size == (104, 134)
@@ -80,7 +93,7 @@ def test_nothing_is_stretched_without_need() -> None:
         ((down, across), (97, 121), both),  # within a pixel
         ((down, across), (30, 20), both),  # by more than it would stand
         ((sure, sure), (20, 31), both),
-        ((Period(48, 0.9), Period(52, 0.9)), (96, 520), both),  # a lattice as it is
+        ((Period(48, 0.9, True), Period(52, 0.9, True)), (96, 520), both),  # a lattice as it is
     ):
         assert period.lattice(*case) == ((1, 1), case[1])
     u = blobs(30, 40, 3)
@@ -90,7 +103,7 @@ def test_nothing_is_stretched_without_need() -> None:
 
 
 def test_a_sure_period_becomes_a_lattice_of_whole_pixels() -> None:
-    sure = Period(51.2, 0.9)
+    sure = Period(51.2, 0.9, True)
     assert period.lattice((sure, sure), (512, 512), (True, False)) == ((52 / 51.2, 52 / 51.2), (520, 512))
     assert period.lattice((sure, None), (1024, 300), (True, True)) == ((52 / 51.2, 1), (1040, 300))
 
@@ -105,7 +118,7 @@ def tiles(cell: int, across: int) -> np.ndarray:
 
 
 def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
-    sure = Period(52, 0.9)
+    sure = Period(52, 0.9, True)
     work = transport.solve(
         kernels.load("numpy"),
         [transport.Exemplar(tiles(52, 5), (sure, sure))],
@@ -124,7 +137,7 @@ def test_pieces_of_a_sure_grid_are_moved_by_whole_cells() -> None:
 def test_in_a_hole_of_a_grid_pieces_are_moved_by_cells_that_are_not_whole() -> None:
     T = 52 * 0.97
     image = period.stretched(tiles(52, 5), (0.97, 0.97))
-    sure = Period(T, 0.9)
+    sure = Period(T, 0.9, True)
     mask = np.zeros(image.shape[:2], bool)
     mask[90:150, 100:170] = True
     hole = holes.Hole(image, mask, np.ones_like(mask), within=True)
@@ -154,14 +167,14 @@ def test_whole_cells(provider: kernels.Kernels, cell: float) -> None:
 
 
 def test_cells_are_whole_pixels_of_sure_periods() -> None:
-    both = Period(52, 0.9), Period(52, 0.5)
+    both = Period(52, 0.9, True), Period(52, 0.5)
     assert [period.cells(both, level, whole=True) for level in range(4)] == [(52, 0), (26, 0), (13, 0), (0, 0)]
-    assert period.cells((None, Period(51.2, 0.9)), 0, whole=True) == (0, 0)
-    assert period.cells((Period(51.2, 0.7), Period(51.2, 0.9)), 1, whole=False) == (0, 25.6)
+    assert period.cells((None, Period(51.2, 0.9, True)), 0, whole=True) == (0, 0)
+    assert period.cells((Period(51.2, 0.7), Period(51.2, 0.9, True)), 1, whole=False) == (0, 25.6)
 
 
 def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
-    sure = Period(52, 0.9)
+    sure = Period(52, 0.9, True)
     both = (True, True)
     assert period.kept((sure, None), (104, 90), both) == (sure, None)
     assert period.kept((sure, sure), (78, 104), both) == (None, sure)

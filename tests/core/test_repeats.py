@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import period, repeats
+from otsynth_core import repeats
 
 from .conftest import blobs, grid
 
@@ -58,7 +58,7 @@ def test_courses_repeat_in_their_contours() -> None:
     down, across = repeats.found(u)
     assert down is not None
     assert down.length == pytest.approx(37, abs=0.2)
-    assert repeats.LOW < down.evidence <= repeats.DOUBT < period.SURE
+    assert repeats.LOW < down.evidence <= repeats.DOUBT < repeats.SURE
     assert across is None
     assert repeats._peak(repeats.autocorrelation(u), repeats.HIGH, repeats.RISE) is None
 
@@ -99,6 +99,37 @@ def test_a_net_is_in_step_as_a_lattice() -> None:
     assert repeats._step(u, down.length) < repeats.IN_STEP
 
 
+def drawn(loose: int) -> np.ndarray:
+    """(252, 252, 3) Tiles of 36 px and many colours, each line of theirs up to so many pixels off its place."""
+    rng = np.random.default_rng(0)
+    u = 0.5 + 0.5 * rng.random((7, 7, 3)).repeat(36, 0).repeat(36, 1)
+    for turned in (u, u.swapaxes(0, 1)):
+        for line, across in np.argwhere(np.ones((7, 7))):
+            middle = 36 * line + rng.integers(-loose, loose + 1)
+            turned[max(0, middle - 1) : middle + 2, 36 * across : 36 * across + 36] = 0.1
+    return (u + 0.1 * rng.standard_normal(u.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("loose", [0, 2])
+def test_what_is_drawn_with_a_ruler_has_sure_periods(loose: int) -> None:
+    """However different its cells are; laid by hand they are as alike, and have none."""
+    for found in repeats.found(drawn(loose)):
+        assert found is not None
+        assert found.length == pytest.approx(36, abs=0.5)
+        assert found.evidence < repeats.SURE
+        assert found.sure == (loose == 0)
+
+
+def test_the_lines_of_many_coloured_tiles_stay_straight() -> None:
+    """Nine of ten rows and columns have their lines where all others have them, to a pixel; 400 px hold 11.1 tiles."""
+    made = otsynth_core.tile(drawn(0), size=(400, 400), device="numpy", quality="draft").image
+    wave = np.exp(-2j * np.pi * np.arange(400) / (400 / 11))
+    for grey in (made.mean(2), made.mean(2).T):
+        z = wave @ (1 - grey)
+        off = np.abs(np.angle(z / z.sum())) * (400 / 11) / (2 * np.pi)
+        assert np.quantile(off, 0.9) < 1.1
+
+
 def test_autocorrelation_is_what_it_says() -> None:
     u = blobs(40, 12, 2)
     f = u - u.mean((0, 1))
@@ -111,6 +142,7 @@ def test_autocorrelation_is_what_it_says() -> None:
 def test_a_size_is_kept_where_a_period_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stretched to, unless the fitting one is asked for."""
     u = courses(0)[:150, :120]
+    monkeypatch.setattr(repeats, "ALIKE", 1)
     sizes = []
     for high, size in ((0.7, None), (0.8, None), (0.8, "snap")):
         monkeypatch.setattr(repeats, "HIGH", high)

@@ -237,7 +237,7 @@ def test_descriptors_fit_whole_numbers(
         "black": np.zeros((40, 50, 3), np.float32),
         "linear light": 1000 * (np.float32(photo) / 255) ** 8,
     }[kind]
-    repeats = None if length is None else Period(length, 0.9)
+    repeats = None if length is None else Period(length, 0.9, True)
     size, effort = (2 * planes.shape[0], 2 * planes.shape[1]), levels.EFFORTS["draft"]
     fine = levels.schedule([planes.shape[:2]], size, (True, True), effort, None, [(False, False)])[-1]
     rng = np.random.default_rng(0)
