@@ -65,13 +65,9 @@ def found(exemplar: np.ndarray) -> Periods:
             period or (low[0] if low and (lattice or low[1]) else None)
             for period, low in zip(periods, told, strict=True)
         ]
-    if contours:
-        by, finest = contours[0]
-        periods = [
-            one and replace(one, sure=one.evidence >= SURE or _exact(finest.swapaxes(0, n), one.length / by))
-            for n, one in enumerate(periods)
-        ]
-    down, across = periods
+    down, across = (
+        one and _judged(one, [(by, c.swapaxes(0, n)) for by, c in contours]) for n, one in enumerate(periods)
+    )
     return down, across
 
 
@@ -139,6 +135,12 @@ def _step(planes: np.ndarray, length: float) -> float:
     return float(np.abs(z.sum(0)).sum() / max(np.abs(z).sum(), TINY))
 
 
+def _judged(period: Period, contours: list[tuple[int, np.ndarray]]) -> Period:
+    """The period, sure or not: by its evidence, or by the finest contours, whose rows may repeat."""
+    exact = bool(contours) and _exact(contours[0][1], period.length / contours[0][0])
+    return replace(period, sure=exact or period.evidence >= SURE)
+
+
 def _exact(planes: np.ndarray, length: float) -> bool:
     """Whether what repeats in the rows of contours lies where a period tells.
 
@@ -146,10 +148,9 @@ def _exact(planes: np.ndarray, length: float) -> bool:
     place where they agree best counts by how well it stands out.
     """
     n, width, _ = planes.shape
-    reach, lag = min(REACH, int(max(2, length / 6))), round(length)
-    rows = int(length)
+    rows, lag, reach = int(length), round(length), min(REACH, int(max(2, length / 6)))
     first = np.arange(0, n - lag - reach - rows + 1, length / 2).astype(int)
-    if not len(first):
+    if length < SHORTEST or not len(first):
         return False
     R: list[np.ndarray] = []
     for strip in np.array_split(planes, max(1, min(ACROSS, round(width / max(length, CELL)))), 1):

@@ -120,6 +120,20 @@ def test_what_is_drawn_with_a_ruler_has_sure_periods(loose: int) -> None:
         assert found.sure == (loose == 0)
 
 
+def test_where_cells_cannot_be_compared_their_likeness_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contours are looked at in at most 64 px here: of 256 px at a quarter, where 8 px are 2."""
+    monkeypatch.setattr(repeats, "CONTOURS", 64)
+    u = grid(256, 256, 8, 8)
+    for noise, sure in ((0.0, True), (0.12, False)):
+        noisy = u + noise * np.random.default_rng(0).standard_normal(u.shape)
+        for found in repeats.found(noisy.astype(np.float32)):
+            assert found is not None
+            assert found.sure == (found.evidence >= repeats.SURE) == sure
+    for found in repeats.found(grid(256, 256, 127, 127)):  # does not stand there twice
+        assert found is not None
+        assert not found.sure
+
+
 def test_the_lines_of_many_coloured_tiles_stay_straight() -> None:
     """Nine of ten rows and columns have their lines where all others have them, to a pixel; 400 px hold 11.1 tiles."""
     made = otsynth_core.tile(drawn(0), size=(400, 400), device="numpy", quality="draft").image
