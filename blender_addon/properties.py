@@ -41,6 +41,8 @@ ROLE_NAMES = {
     LEFT_OUT: "Left Out",
 }
 """What roles are called on the screen."""
+_LATER = ("normal_dx",)
+"""Roles that came after the others: a .blend file keeps a role by its number, which must not change."""
 
 
 def _sentence(text: str) -> str:
@@ -277,11 +279,12 @@ def _size(options: Any, by: str, source: tuple[int, int]) -> Size | None:
 def register() -> None:
     bpy.utils.register_class(OTSYNTH_PG_options)
     bpy.types.Scene.otsynth = bpy.props.PointerProperty(type=OTSYNTH_PG_options)
+    kept = ["auto", *(role for role in ROLE_NAMES if role not in _LATER), *_LATER]
     bpy.types.Image.otsynth_role = bpy.props.EnumProperty(
         name="Role",
         description="What the image is of: how it is compared and put together",
-        items=[("auto", "Automatic", "By what it is linked to, or its name")]
-        + [(role, name, "") for role, name in ROLE_NAMES.items()],
+        items=[("auto", "Automatic", "By what it is linked to, or its name", "NONE", kept.index("auto"))]
+        + [(role, name, "", "NONE", kept.index(role)) for role, name in ROLE_NAMES.items()],
     )
 
 

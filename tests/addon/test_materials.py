@@ -249,6 +249,22 @@ def test_a_second_run_begins_with_the_sources_again(material: Scene) -> None:
     assert feeding(material) == set(WANTED)
 
 
+def test_a_role_is_kept_in_files_by_the_number_it_always_had(scene: Scene) -> None:
+    items = bpy.types.Image.bl_rna.properties["otsynth_role"].enum_items
+    known = importlib.import_module(f"{MODULE}.otsynth_core.roles").ROLES
+    assert set(items.keys()) == {"auto", "none", *known}
+    kept = {"auto": 0, "color": 1, "normal": 2, "height": 3, "other": 12, "none": 13, "normal_dx": 14}
+    assert {role: items[role].value for role in kept} == kept
+
+
+def test_normals_as_directx_has_them(material: Scene) -> None:
+    bpy.data.images["bumps.png"].otsynth_role = "normal_dx"
+    assert roles() == {**WANTED, "bumps.png": "normal_dx"}
+    bpy.ops.otsynth.tile(whole=True, **OPTIONS)
+    up = values(bpy.data.images["bumps_tile"])[..., :3] / 127.5 - 1
+    assert abs(np.linalg.norm(up, axis=2) - 1).max() < 0.01
+
+
 def test_a_node_that_has_the_name_of_a_source_that_is_gone_is_none(material: Scene) -> None:
     bpy.ops.otsynth.tile(device="numpy", use=True)
     name = material.node.name
