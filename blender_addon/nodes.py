@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import bpy
 
 from . import variants
-from .otsynth_core.roles import ROLES, guessed
+from .otsynth_core.roles import NORMALS, ROLES, guessed
 from .otsynth_core.spec import InputError
 
 MADE_OF, KEY = "otsynth_source", "otsynth_key"
@@ -203,6 +203,9 @@ def _role(image: bpy.types.Image, linked: str | None) -> str:
 
 
 def _told(image: bpy.types.Image, linked: str | None) -> str:
+    named = guessed(image.name, among=True)
+    if linked in NORMALS and named in NORMALS:  # of which kind they are no link tells
+        return named
     if linked not in (None, "color", "other"):
         return linked
     return guessed(image.name, among=linked == "other") or linked or "color"

@@ -13,6 +13,7 @@ from . import masks, nodes, pixels
 from .jobs import Beside
 from .nodes import Source
 from .otsynth_core.maps import Map
+from .otsynth_core.roles import kin
 from .otsynth_core.spec import InputError
 from .pixels import Picture
 
@@ -32,14 +33,17 @@ def read(context: bpy.types.Context, options: Any, sources: list[Source]) -> Par
     others = nodes.second(context, options.whole, options.material if options.whole else options.other)
     notes: list[str] = []
     if options.whole:
-        roles = {one.role for one in sources} & {one.role for one in others}
-        if not roles:
+        both = [
+            [one for one in of if any(kin(one.role, like.role) for like in beside)]
+            for of, beside in ((sources, others), (others, sources))
+        ]
+        if not both[0]:
             raise InputError("The materials have no image of the same role: correct their roles in the panel")
-        alone = [one.image.name for one in (*sources, *others) if one.role not in roles]
+        alone = [one.image.name for one in (*sources, *others) if one not in (*both[0], *both[1])]
         notes = [f'"{name}": one of the materials alone has such an image, so it was left out' for name in alone]
-        sources, others = ([one for one in of if one.role in roles] for of in (sources, others))
+        sources, others = both
     else:
-        others = [replace(others[0], role=sources[0].role)]
+        others = [_alike(others[0], sources[0])]
     amount = None
     if options.t_map:
         amount = _active(_named(options.t_map, "share map"), "other").map.image
@@ -61,7 +65,7 @@ class Stock:
         name = options.stock_material if options.whole else options.stock
         others = nodes.second(context, options.whole, name) if name else []
         if others and not options.whole:
-            others = [replace(others[0], role=sources[0].role)]
+            others = [_alike(others[0], sources[0])]
         if options.source_mask:
             _named(options.source_mask, "source mask")
         where = None
@@ -76,12 +80,17 @@ class Stock:
         return Beside(other=self.others, source=where)
 
 
+def _alike(other: Source, source: Source) -> Source:
+    """An image that a single one is mixed with or filled from: of that one's role, but for normals of another kind."""
+    return other if kin(other.role, source.role) else replace(other, role=source.role)
+
+
 def alike(maps: dict[str, Map], others: Mapping[str, Map]) -> tuple[dict[str, Map], dict[str, Map]]:
     """Maps and others of the same roles with as many channels: one may be grey, or opaque, by chance alone."""
     both = [*maps.values(), *others.values()]
 
     def widened(one: Map) -> Map:
-        counts = [other.channels for other in both if other.role == one.role]
+        counts = [other.channels for other in both if kin(other.role, one.role)]
         return _widened(one, max(n - (n in (2, 4)) for n in counts), any(n in (2, 4) for n in counts))
 
     mine, theirs = ({key: widened(one) for key, one in of.items()} for of in (maps, others))

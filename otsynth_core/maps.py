@@ -329,12 +329,12 @@ class MapSet:
     def weight(self, one: Map) -> float:
         """How much a map counts where patches are compared: its own weight, or its role's.
 
-        Of normals that are there twice, as OpenGL and DirectX have them, the second only follow.
+        Of normals that are there twice, as OpenGL and DirectX have them, the second only follow, unless they lead.
         """
         if one.weight is not None:
             return one.weight
-        twice = one.role == "normal_dx" and any(other.role == "normal" for other in self.maps.values())
-        return 0 if twice else ROLES[one.role]
+        told = [other for other in self.maps.values() if other.role == "normal" and other.weight != 0]
+        return 0 if told and one.role == "normal_dx" and one is not self.lead else ROLES[one.role]
 
     def compared(self, by: int | None = None) -> np.ndarray:
         """The planes of all maps that weigh something, at the work size, see `worked`: float32 (H, W, C)."""

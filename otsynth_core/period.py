@@ -22,8 +22,6 @@ from .spec import Size
 
 MOST = 0.15
 """How much an exemplar is stretched at most, so that its periods fit."""
-CLOSE = 0.05
-"""By what share of a period the side of an exemplar that tiles may seem to be off a whole number of them."""
 LOBES = 8
 """Zeros on either side of the kernel that stretches."""
 ROWS = 64
@@ -31,14 +29,14 @@ ROWS = 64
 AMPLITUDE = 0.4
 """a^2 as a share of the descriptors' variance."""
 STRICT = 0.2
-"""Where an exemplar keeps to its period to the pixel, a^2 is at least what makes a pixel off cost this share."""
+"""Where an exemplar keeps to its period, a^2 is at least what makes a pixel off cost this share."""
 
 
 @dataclass(frozen=True)
 class Period:
     """A period in pixels (not a whole number), and R at its peak: 1 for an exact repeat.
 
-    sure: whether the exemplar keeps to it to the pixel, whatever else its cells hold.
+    sure: whether the exemplar keeps to it, to a pixel or a little more, whatever its cells hold.
     """
 
     length: float
@@ -69,20 +67,6 @@ def scaled(periods: Periods, ratios: tuple[float, float]) -> Periods:
     down, across = (
         None if period is None else replace(period, length=period.length * ratio)
         for period, ratio in zip(periods, ratios, strict=True)
-    )
-    return down, across
-
-
-def closed(periods: Periods, size: tuple[int, int], around: tuple[bool, bool]) -> Periods:
-    """The periods of an exemplar of size (height, width), a whole number along axes on which it goes on where it ends.
-
-    What was found there is off by as much as its noise; where that is more than `CLOSE`, it is no period of the whole.
-    """
-    down, across = (
-        replace(period, length=side / round(side / period.length))
-        if period is not None and goes_on and abs(side / period.length - round(side / period.length)) <= CLOSE
-        else period
-        for period, side, goes_on in zip(periods, size, around, strict=True)
     )
     return down, across
 

@@ -6,8 +6,9 @@ repeat in their contours alone: where no peak of e is high, R is taken of these 
 one will do, if no other rises between its multiples, and if what repeats is in step: as boards and courses are, all
 along the other axis, or as a lattice, that repeats along both.
 
-How high a peak is tells how alike cells are, not how exactly they lie: the joints of many-coloured tiles may be drawn
-with a ruler. So cells of contours are laid over those a period before, and a period is sure to which they keep.
+How high a peak is tells how alike cells are. How exactly they lie it tells only if they are very much so: the joints of
+many-coloured tiles may be drawn with a ruler. So cells of contours are laid over those a period before, and a period is
+sure as well if they keep to it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ AS_GOOD = 0.85
 """A shorter period is preferred whose peak is at least this share of the highest."""
 RIVAL, OFF = 0.6, 0.15
 """A low peak is none beside another of at least this share that stands this share of a period off all multiples."""
+CLOSE = 0.05
+"""By what share of a period the side of an exemplar that tiles may seem to be off a whole number of them."""
 TINY = 1e-12
 """More than nothing: of what is flat."""
 STRIPS, IN_STEP = 6, 0.9
@@ -45,18 +48,23 @@ CONTOURS, SCALES = 512, 3
 """Longest side, in pixels, at which contours are looked at first, and at how many scales, each half the one before."""
 SURE = 0.8
 """So high a peak tells a period that is sure; and else:"""
-STRAY, SHARE, ALIKE = 0.5, 0.025, 0.3
-"""How far off its place three quarters of what repeats may lie, in pixels of the finest contours or as a share of the
-period, whichever is more; and how well half of all cells must agree with those a period before, as a correlation."""
+SHARE, STRAY, FINE, ALIKE = 0.025, 1.5, 0.5, 0.3
+"""How far off its place three quarters of what repeats may lie: by this share of the period, at most by so many pixels,
+but by so many of the finest contours in any case; and how well half of all cells must agree with those a period before,
+as a correlation."""
 REACH, CELL, ACROSS = 8, 16, 16
 """How far off, in pixels, cells are looked for; their least width, and how many lie side by side at most."""
 
 
-def found(exemplar: np.ndarray) -> Periods:
-    """The periods of an exemplar (H, W, C), each at most half its side; None where there is none."""
+def found(exemplar: np.ndarray, tiles: tuple[bool, bool] = (False, False)) -> Periods:
+    """The periods of an exemplar (H, W, C), each at most half its side, sure or not; None where there is none.
+
+    tiles: whether it goes on, down and across, where it ends: it holds a whole number of periods then.
+    """
     axes = [_Seen.of(planes) for planes in (exemplar, exemplar.swapaxes(0, 1))]
     periods = [_peak(one.R, HIGH, RISE) for one in axes]
-    contours = _contours(exemplar)
+    plain = all(one and one.evidence >= SURE for one in periods)
+    contours = [] if plain else _contours(exemplar)
     if None in periods:
         seen = [[axis, *(_Seen.of(c.swapaxes(0, n), by, FEWER) for by, c in contours)] for n, axis in enumerate(axes)]
         told = [None if period else _told(each) for period, each in zip(periods, seen, strict=True)]
@@ -66,7 +74,8 @@ def found(exemplar: np.ndarray) -> Periods:
             for period, low in zip(periods, told, strict=True)
         ]
     down, across = (
-        one and _judged(one, [(by, c.swapaxes(0, n)) for by, c in contours]) for n, one in enumerate(periods)
+        one and _judged(_closed(one, side) if goes_on else one, [(by, c.swapaxes(0, n)) for by, c in contours])
+        for n, (one, side, goes_on) in enumerate(zip(periods, exemplar.shape, tiles, strict=False))
     )
     return down, across
 
@@ -137,21 +146,30 @@ def _step(planes: np.ndarray, length: float) -> float:
 
 def _judged(period: Period, contours: list[tuple[int, np.ndarray]]) -> Period:
     """The period, sure or not: by its evidence, or by the finest contours, whose rows may repeat."""
-    exact = bool(contours) and _exact(contours[0][1], period.length / contours[0][0])
-    return replace(period, sure=exact or period.evidence >= SURE)
+    if period.evidence >= SURE or not contours:
+        return replace(period, sure=period.evidence >= SURE)
+    by, finest = contours[0]
+    return replace(period, sure=_exact(finest, period.length / by, max(FINE, min(SHARE * period.length, STRAY) / by)))
 
 
-def _exact(planes: np.ndarray, length: float) -> bool:
-    """Whether what repeats in the rows of contours lies where a period tells.
+def _closed(period: Period, side: int) -> Period:
+    """The period of an exemplar that goes on where it ends: a whole number of them, if what was found is nearly so."""
+    many = round(side / period.length)
+    return replace(period, length=side / many) if abs(side / period.length - many) <= CLOSE else period
+
+
+def _exact(planes: np.ndarray, length: float, limit: float) -> bool:
+    """Whether what repeats in the rows of contours lies where a period tells, to so many of their pixels.
 
     Cells of a period, side by side and half overlapping along the axis, are each laid over the rows a period later: the
-    place where they agree best counts by how well it stands out.
+    place where they agree best counts by how well it stands out. Two periods have no room for that: they are not exact.
     """
     n, width, _ = planes.shape
     rows, lag, reach = int(length), round(length), min(REACH, int(max(2, length / 6)))
     first = np.arange(0, n - lag - reach - rows + 1, length / 2).astype(int)
     if length < SHORTEST or not len(first):
         return False
+    planes = planes / max(float(planes.std()), TINY)
     R: list[np.ndarray] = []
     for strip in np.array_split(planes, max(1, min(ACROSS, round(width / max(length, CELL)))), 1):
         strip = strip.reshape(n, -1)
@@ -170,7 +188,7 @@ def _exact(planes: np.ndarray, length: float) -> bool:
     order = np.argsort(off)
     share = np.cumsum((agreement - np.median(R, 1))[order])
     strays = off[order[np.searchsorted(share, 0.75 * share[-1])]]
-    return bool(strays <= max(STRAY, SHARE * length) and np.median(agreement) > ALIKE)
+    return bool(strays <= limit and np.median(agreement) > ALIKE)
 
 
 def _over(rows: int, values: np.ndarray) -> np.ndarray:

@@ -26,8 +26,8 @@ NORMALS = ("normal", "normal_dx")
 
 WORDS = {
     "color": "basecolor color colour col albedo diffuse diff basecolour albedotransparency",
-    "normal": "normal normals normalgl normalogl normalopengl norgl norogl noropengl nor",
-    "normal_dx": "normaldx normaldirectx nordx nordirectx",
+    "normal": "normal normals normalgl normalogl normalopengl normalmapgl normalmapogl norgl nor",
+    "normal_dx": "normaldx normaldirectx normalmapdx nordx nrmdx dxnormal directxnormal",
     "height": "height displacement disp bumpmap",
     "roughness": "roughness rough",
     "metallic": "metallic metalness",
@@ -43,7 +43,8 @@ WORDS = {
 
 SHORT = {
     "color": "d bc base c alb",
-    "normal": "n nrm norm nml",
+    "normal": "n nrm norm nml ngl nrmgl",
+    "normal_dx": "ndx",
     "height": "h dp bump",
     "roughness": "r rgh smoothness gloss glossiness",
     "metallic": "m metal mtl mtllc",
@@ -53,8 +54,8 @@ SHORT = {
     "emission": "e em",
     "alpha": "a alpha maskalpha transparency",
     "id": "ids",
-    "other": "cavity curvature thickness transmission translucency translucent subsurface sss scattering fuzz sheen"
-    " coat clearcoat glow detail normalbump",
+    "other": "cavity curvature transmission translucency translucent subsurface sss scattering sheen clearcoat"
+    " normalbump",
 }
 """Endings that tell among the maps of one material only, "map" after them or not: a picture called brushed_metal is of
 colour."""
@@ -62,6 +63,11 @@ colour."""
 _NO_ROLE = re.compile(
     r"(_(\d+k|\d+|png|jpg|jpeg|exr|tif|tiff|8bit|16bit|lod\d|udim|tile|synthesized?|fill|filled|render|rendered|seamless|mix|mixed|t\d{3}))+$"
 )
+
+
+def kin(role: str, other: str) -> bool:
+    """Whether a map of one role can stand for one of another: the same, or normals whose y is turned."""
+    return role == other or {role, other} == set(NORMALS)
 
 
 def guessed(name: str, among: bool) -> str | None:

@@ -13,7 +13,7 @@ from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..progress import Step, begins, between, mapped
-from ..roles import NORMALS
+from ..roles import NORMALS, kin
 from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
@@ -92,19 +92,21 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
     if len(maps.maps) == len(other.maps) == 1:
         both, notes = maps, []
         one_of, other_of = maps.lead.role, other.lead.role
-        if one_of != other_of and {one_of, other_of} & {*NORMALS, "id"} and not {one_of, other_of} <= {*NORMALS}:
+        if not kin(one_of, other_of) and {one_of, other_of} & {*NORMALS, "id"}:
             raise InputError(f"one image is of {one_of}, the other of {other_of}: mix two of one role")
     else:
-        roles = {one.role for one in maps.maps.values()} & {one.role for one in other.maps.values()}
-        common = {name: one for name, one in maps.maps.items() if one.role in roles}
+        roles, others = ({one.role for one in of.maps.values()} for of in (maps, other))
+        common = {name: one for name, one in maps.maps.items() if any(kin(one.role, role) for role in others)}
         if not common:
             raise InputError("the materials have no map of the same role: give both one of color, or name their roles")
         both = MapSet.of(common)
-        alone = [name for of in (maps, other) for name, one in of.maps.items() if one.role not in roles]
+        alone = [name for name in maps.maps if name not in common]
+        alone += [name for name, one in other.maps.items() if not any(kin(one.role, role) for role in roles)]
         notes = [f"{name}: one of the materials alone has such a map, so it was left out" for name in alone]
     found = matched(both, other)
     for name, one in both.maps.items():
-        like = {key: of for key, of in other.maps.items() if of.role == one.role} or other.maps
+        same = {key: of for key, of in other.maps.items() if of.role == one.role}
+        like = same or {key: of for key, of in other.maps.items() if kin(of.role, one.role)} or other.maps
         twin = like.get(name) or next(iter(like.values()))
         own, its = (of.channels - (of.channels in (2, 4)) for of in (one, twin))
         what = name or "the image"

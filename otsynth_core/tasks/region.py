@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import levels
 from ..maps import Map, MapSet, resized
-from ..roles import NORMALS
+from ..roles import NORMALS, kin
 from ..spec import InputError, Size
 
 FAINT = 1 / 32
@@ -123,7 +123,8 @@ def matched(maps: MapSet, other: MapSet, opaque: bool = False) -> MapSet:
         raise InputError(f"the other material is {width}x{height} px: smaller than one {levels.SIDE} px patch")
     found = {}
     for name, one in maps.maps.items():
-        twins = {key: twin for key, twin in other.maps.items() if twin.role == one.role}
+        own = {key: twin for key, twin in other.maps.items() if twin.role == one.role}
+        twins = own or {key: twin for key, twin in other.maps.items() if kin(twin.role, one.role)}
         if len(maps.maps) == 1 and len(other.maps) == 1:
             twins = other.maps
         alike = sum(twin.role == one.role for twin in maps.maps.values())

@@ -76,8 +76,8 @@ def rendered(
     images, lean = {}, None
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
-    first = ("height", *NORMALS)  # normals are bent by heights
-    for name in sorted(maps.maps, key=lambda name: (*first, maps.maps[name].role).index(maps.maps[name].role)):
+    order = ("height", *NORMALS)  # normals are bent by heights
+    for name in sorted(maps.maps, key=lambda name: (*order, maps.maps[name].role).index(maps.maps[name].role)):
         one, part = maps.maps[name], between(done / whole, (done + pixels[name]) / whole)
         if one.role == "id":
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)

@@ -29,11 +29,11 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.gradient is not None:
         return (yield from descent.made(request, [(maps, 1.0)], request.size, around(request.wrap)))
-    return (yield from made(request, maps, (yield from seen(maps))))
+    return (yield from made(request, maps, (yield from pattern(maps))))
 
 
 @dataclass(frozen=True)
-class Seen:
+class Pattern:
     """The planes (H, W, C) of maps that are compared, whether they go on where they end, and their periods."""
 
     planes: np.ndarray
@@ -41,7 +41,7 @@ class Seen:
     periods: Periods
 
 
-def seen(maps: MapSet) -> Generator[Step, None, Seen]:
+def pattern(maps: MapSet) -> Generator[Step, None, Pattern]:
     """Yields Steps. Raises InputError for maps that are too small."""
     levels.check(*maps.lead.size)
     if min(maps.worked(maps.lead.size)) < levels.SIDE:
@@ -53,14 +53,14 @@ def seen(maps: MapSet) -> Generator[Step, None, Seen]:
     yield begins(planes)
     tiles = tiling.found(planes)
     yield begins(planes)
-    periods = period.closed(repeats.found(planes), (planes.shape[0], planes.shape[1]), tiles)
+    periods = repeats.found(planes, tiles)
     yield begins(planes)
-    return Seen(planes, tiles, periods)
+    return Pattern(planes, tiles, periods)
 
 
-def made(request: Synthesize, maps: MapSet, known: Seen) -> Generator[Step, None, Result]:
+def made(request: Synthesize, maps: MapSet, pattern: Pattern) -> Generator[Step, None, Result]:
     """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
-    planes, tiles, periods = known.planes, known.tiles, known.periods
+    planes, tiles, periods = pattern.planes, pattern.tiles, pattern.periods
     wrap = around(request.wrap)
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import levels, period, repeats
+from .. import levels, period, repeats, tiling
 from ..maps import MapSet
 from ..period import Periods
 from ..progress import Step, begins
@@ -33,13 +33,14 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
         raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
     if request.gradient is None or request.size == SNAP:
-        seen = yield from synthesize.seen(maps)
-        size = request.size if isinstance(request.size, Size) else _fitting(request, own, seen.periods, maps.reduction)
+        pattern = yield from synthesize.pattern(maps)
+        periods = pattern.periods
+        size = request.size if isinstance(request.size, Size) else _fitting(request, own, periods, maps.reduction)
     else:  # that solver keeps nothing in step
         size = request.size if isinstance(request.size, Size) else own
     wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
     if request.gradient is None:
-        result = yield from synthesize.made(wrapped, maps, seen)
+        result = yield from synthesize.made(wrapped, maps, pattern)
     else:
         result = yield from synthesize.steps(wrapped, maps)
     return replace(result, request=request)
@@ -48,7 +49,7 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
 def _fitting(request: Tile, own: Size, periods: Periods, reduction: int) -> Size:
     """The size nearest to the exemplar's that holds whole periods, or of plain ones alone unless it is asked for.
 
-    Periods that are in doubt do not change it: the exemplar is stretched to it.
+    Periods of which joints alone tell do not change it, even sure ones: the exemplar is stretched to it.
     """
     if request.size == SNAP and periods == (None, None):
         raise InputError(f"size is {SNAP} but the exemplar repeats along neither axis: give a size, or none")
@@ -70,7 +71,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False
-    periods = repeats.found(planes)
+    periods = repeats.found(planes, tiling.found(planes))
     torn = [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"

@@ -152,6 +152,17 @@ def test_material_is_taken_from_another_image(scene: Scene, masked: bool) -> Non
     np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
 
 
+@pytest.mark.parametrize("kind", ["normal", "normal_dx"])
+def test_normals_of_the_other_kind_are_turned(scene: Scene, kind: str) -> None:
+    scene.node.image.otsynth_role = "normal"
+    other, stock = moss(scene)
+    bpy.data.images[stock].otsynth_role = kind
+    bpy.ops.otsynth.fill(mask=white(scene), stock=stock, **OPTIONS)
+    Map = core().Map  # noqa: N806
+    wanted = core().fill(Map(picture(40, 48, 3), "normal"), mask(), other=Map(other, kind), **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
 def test_an_image_that_is_grey_by_chance_is_filled_with_colour(scene: Scene) -> None:
     grey = picture(40, 48, 1)
     scene.node.image = bpy.data.images.load(str(png(scene.folder / "grey.png", grey)))

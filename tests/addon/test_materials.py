@@ -260,6 +260,11 @@ def test_a_role_is_kept_in_files_by_the_number_it_always_had(scene: Scene) -> No
 def test_normals_as_directx_has_them(material: Scene) -> None:
     bpy.data.images["bumps.png"].otsynth_role = "normal_dx"
     assert roles() == {**WANTED, "bumps.png": "normal_dx"}
+    bumps = bpy.data.images["bumps.png"]
+    bumps.otsynth_role, bumps.name = "auto", "Wall_2K_NormalDX.png"
+    assert roles()["Wall_2K_NormalDX.png"] == "normal_dx"  # of which kind they are no link tells
+    bumps.name = "bumps.png"
+    bumps.otsynth_role = "normal_dx"
     bpy.ops.otsynth.tile(whole=True, **OPTIONS)
     up = values(bpy.data.images["bumps_tile"])[..., :3] / 127.5 - 1
     assert abs(np.linalg.norm(up, axis=2) - 1).max() < 0.01

@@ -481,12 +481,19 @@ def test_other_materials_with_alpha_and_other_normals() -> None:
     assert np.abs(made.astype(int) - flat).max() <= 2
 
 
-@pytest.mark.parametrize(("role", "green"), [("normal", 191), ("normal_dx", 64)])
-def test_normals_of_the_other_convention_are_turned(role: str, green: int) -> None:
-    mask, flat = disc(64, 64, 16), np.full((64, 64, 3), (127, 127, 255), np.uint8)
-    up = np.full((48, 48, 3), (127, 191, 238), np.uint8)
-    made = otsynth_core.fill(Map(flat, "normal"), mask, other=Map(up, role), **OPTIONS).image
-    assert np.abs(made[disc(64, 64, 8)].astype(int) - (127, green, 238)).max() <= 1
+@pytest.mark.parametrize("among", [False, True])
+@pytest.mark.parametrize("channels", [2, 3])
+@pytest.mark.parametrize("own", ["normal", "normal_dx"])
+@pytest.mark.parametrize("its", ["normal", "normal_dx"])
+def test_normals_of_the_other_convention_are_turned(own: str, its: str, channels: int, among: bool) -> None:
+    mask, flat = disc(64, 64, 16), np.full((64, 64, channels), (127, 127, 255)[:channels], np.uint8)
+    up = np.full((48, 48, channels), (127, 191, 238)[:channels], np.uint8)
+    maps, others = {"n": Map(flat, own)}, {"m": Map(up, its)}
+    if among:
+        maps["color"], others["color"] = flat[..., :1], up[..., :1]
+    made = otsynth_core.fill(maps, mask, other=others, **OPTIONS).images["n"]
+    wanted = (127, 191 if own == its else 64, 238)[:channels]
+    assert np.abs(made[disc(64, 64, 8)].astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -177,14 +177,22 @@ def turned(normal: np.ndarray) -> np.ndarray:
 def test_normals_of_opengl_and_directx_lie_in_one_folder(material: dict[str, np.ndarray]) -> None:
     """They tell the same, so the second counts nothing beside the first; heights bend both."""
     maps = {name: material[name] for name in ("color", "height", "normal")}
-    maps["wall_NormalDX"] = turned(material["normal"])
+    maps["wall_NormalDX"] = dx = turned(material["normal"])
     made = otsynth_core.tile(maps, device="numpy")
     off = made.images["wall_NormalDX"].astype(int) - turned(made.images["normal"])
     assert np.abs(off).max() <= 1
     weights = {one["role"]: one["weight"] for one in made.report()["maps"]}
     assert (weights["normal"], weights["normal_dx"]) == (ROLES["normal"], 0)
-    del maps["normal"]
-    assert MapSet.of(maps).weight(MapSet.of(maps).maps["wall_NormalDX"]) == ROLES["normal"]
+    for given, wanted in (
+        ({"wall_NormalDX": dx, "color": maps["color"]}, ROLES["normal_dx"]),
+        ({"wall_NormalDX": dx, "normal": maps["normal"]}, ROLES["normal_dx"]),  # it leads
+        (
+            {"color": maps["color"], "gl": Map(maps["normal"], "normal", weight=0), "wall_NormalDX": dx},
+            ROLES["normal_dx"],
+        ),
+    ):
+        together = MapSet.of(given)
+        assert together.weight(together.maps["wall_NormalDX"]) == wanted
 
 
 def test_a_surface_as_voted_leans_no_other_way() -> None:
@@ -491,6 +499,11 @@ def test_what_is_no_normal_map_is_told(material: dict[str, np.ndarray]) -> None:
         ("Rock004_4K-PNG_NormalDX.png", False, "normal_dx"),
         ("Rock004_4K-PNG_NormalGL.png", False, "normal"),
         ("rock_04_nor_dx_4k.exr", False, "normal_dx"),
+        ("Rock_NormalMap_DX.png", False, "normal_dx"),
+        ("Rock_DX_Normal.png", False, "normal_dx"),
+        ("T_Rock_N_DX.tga", True, "normal_dx"),
+        ("T_Rock_N_GL.tga", True, "normal"),
+        ("wall_detail.png", True, None),
         ("vbkbdgqs_4K_Cavity.jpg", True, "other"),
         ("vbkbdgqs_4K_Translucency.jpg", True, "other"),
         ("vbkbdgqs_4K_Cavity.jpg", False, None),

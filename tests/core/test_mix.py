@@ -132,6 +132,10 @@ def test_normals_of_opengl_and_directx_are_mixed_as_one(exemplar: np.ndarray) ->
     one, down = Map(up, "normal"), up * np.float32([1, -1, 1])
     both = (otsynth_core.mix(one, other, **QUICK).image for other in (one, Map(down, "normal_dx")))
     np.testing.assert_array_equal(*both)
+    sets = ({"c": exemplar, "n": one}, {"c": exemplar, "m": Map(down, "normal_dx")})
+    mixed = otsynth_core.mix(*sets, **QUICK)
+    np.testing.assert_array_equal(mixed.images["n"], otsynth_core.mix(sets[0], sets[0], **QUICK).images["n"])
+    assert mixed.notes == ()
     with pytest.raises(InputError, match="one image is of normal_dx, the other of color"):
         otsynth_core.mix(Map(down, "normal_dx"), Map(exemplar), **QUICK)
 

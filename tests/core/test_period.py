@@ -23,14 +23,6 @@ def test_sizes_that_fit() -> None:
     ]  # a period is found to some 0.1 px
 
 
-def test_what_tiles_holds_whole_periods() -> None:
-    both = Period(64.13, 0.7, True), Period(16.07, 0.4)
-    down, across = period.closed(both, (256, 80), (True, True))
-    assert (down, across) == (Period(64, 0.7, True), Period(16, 0.4))
-    assert period.closed(both, (256, 80), (False, False)) == both
-    assert period.closed((Period(60, 0.7), None), (256, 80), (True, True)) == (Period(60, 0.7), None)  # 4.27 of them
-
-
 @pytest.mark.parametrize("sure", [False, True])
 def test_phases_repeat_with_the_period_at_every_level(sure: bool) -> None:
     """A sure period counts more, so much that a pixel off costs the same share at every level."""

@@ -99,25 +99,43 @@ def test_a_net_is_in_step_as_a_lattice() -> None:
     assert repeats._step(u, down.length) < repeats.IN_STEP
 
 
-def drawn(loose: int) -> np.ndarray:
-    """(252, 252, 3) Tiles of 36 px and many colours, each line of theirs up to so many pixels off its place."""
+def drawn(down: int, across: int, by: int = 1) -> np.ndarray:
+    """(300, 300, 3) Tiles of 30 and 25 px and many colours, their lines up to so many pixels off; by times as large."""
     rng = np.random.default_rng(0)
-    u = 0.5 + 0.5 * rng.random((7, 7, 3)).repeat(36, 0).repeat(36, 1)
-    for turned in (u, u.swapaxes(0, 1)):
-        for line, across in np.argwhere(np.ones((7, 7))):
-            middle = 36 * line + rng.integers(-loose, loose + 1)
-            turned[max(0, middle - 1) : middle + 2, 36 * across : 36 * across + 36] = 0.1
-    return (u + 0.1 * rng.standard_normal(u.shape)).astype(np.float32)
+    u = 0.6 + 0.3 * rng.random((10, 12, 3)).repeat(30, 0).repeat(25, 1)
+    for turned, (cell, own), loose in ((u, (30, 25), down), (u.swapaxes(0, 1), (25, 30), across)):
+        for line, k in np.argwhere(np.ones((300 // cell, 300 // own))):
+            middle = cell * line + rng.integers(-loose, loose + 1)
+            turned[max(0, middle - 1) : middle + 2, own * k : own * k + own] = 0.1
+    u = (u + 0.2 * rng.standard_normal(u.shape)).repeat(by, 0).repeat(by, 1)
+    return u.astype(np.float32)
 
 
-@pytest.mark.parametrize("loose", [0, 2])
-def test_what_is_drawn_with_a_ruler_has_sure_periods(loose: int) -> None:
-    """However different its cells are; laid by hand they are as alike, and have none."""
-    for found in repeats.found(drawn(loose)):
-        assert found is not None
-        assert found.length == pytest.approx(36, abs=0.5)
-        assert found.evidence < repeats.SURE
-        assert found.sure == (loose == 0)
+@pytest.mark.parametrize("loose", [(0, 0), (1, 1), (0, 3)])
+@pytest.mark.parametrize("by", [1, 2])
+def test_what_is_drawn_with_a_ruler_has_sure_periods(loose: tuple[int, int], by: int) -> None:
+    """However different its cells are; laid by hand they are as alike, and have none. In units of any size."""
+    for unit in (1, 1e-6):
+        for found, T, off in zip(repeats.found(drawn(*loose, by) * np.float32(unit)), (30, 25), loose, strict=True):
+            assert found is not None
+            assert found.length == pytest.approx(by * T, abs=0.5 * by)
+            assert found.evidence < repeats.SURE
+            assert found.sure == (off == 0)
+
+
+def test_what_tiles_holds_whole_periods() -> None:
+    """What is found is off by a little."""
+    u = drawn(1, 1)
+    for tiles in (True, False):
+        for found, T in zip(repeats.found(u, (tiles, tiles)), (30, 25), strict=True):
+            assert found is not None
+            assert (found.length == T) == tiles
+    stripes = (0.6 * blobs(72, 80, 1) + 0.3 * (np.arange(80) % 16 < 8)[:, None]).astype(np.float32)
+    found = repeats.found(stripes)[1]
+    assert found is not None
+    assert found.length != 16
+    report = otsynth_core.synthesize(stripes, size=(160, 144), device="numpy", quality="draft").report()
+    assert (report["tiles"], report["period"], report["stretch"]) == ([True, True], [16, None], [1, 1])
 
 
 def test_where_cells_cannot_be_compared_their_likeness_tells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,13 +153,12 @@ def test_where_cells_cannot_be_compared_their_likeness_tells(monkeypatch: pytest
 
 
 def test_the_lines_of_many_coloured_tiles_stay_straight() -> None:
-    """Nine of ten rows and columns have their lines where all others have them, to a pixel; 400 px hold 11.1 tiles."""
-    made = otsynth_core.tile(drawn(0), size=(400, 400), device="numpy", quality="draft").image
-    wave = np.exp(-2j * np.pi * np.arange(400) / (400 / 11))
-    for grey in (made.mean(2), made.mean(2).T):
-        z = wave @ (1 - grey)
-        off = np.abs(np.angle(z / z.sum())) * (400 / 11) / (2 * np.pi)
-        assert np.quantile(off, 0.9) < 1.1
+    """Three of four rows and columns have them where all others do, to 0.6 px; 400 px hold 13.3 and 16 tiles."""
+    made = otsynth_core.tile(drawn(0, 0), size=(400, 400), device="numpy", quality="draft").image
+    for grey, tiles in ((made.mean(2), 13), (made.mean(2).T, 16)):
+        z = np.exp(-2j * np.pi * tiles * np.arange(400) / 400) @ (1 - grey)
+        off = np.abs(np.angle(z / z.sum())) * (400 / tiles) / (2 * np.pi)
+        assert np.quantile(off, 0.75) < 0.6
 
 
 def test_autocorrelation_is_what_it_says() -> None:
