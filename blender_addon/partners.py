@@ -43,7 +43,7 @@ def read(context: bpy.types.Context, options: Any, sources: list[Source]) -> Par
         notes = [f'"{name}": one of the materials alone has such an image, so it was left out' for name in alone]
         sources, others = both
     else:
-        others = [_alike(others[0], sources[0])]
+        others = [_of_its_role(others[0], sources[0])]
     amount = None
     if options.t_map:
         amount = _active(_named(options.t_map, "share map"), "other").map.image
@@ -65,7 +65,7 @@ class Stock:
         name = options.stock_material if options.whole else options.stock
         others = nodes.second(context, options.whole, name) if name else []
         if others and not options.whole:
-            others = [_alike(others[0], sources[0])]
+            others = [_of_its_role(others[0], sources[0])]
         if options.source_mask:
             _named(options.source_mask, "source mask")
         where = None
@@ -80,7 +80,7 @@ class Stock:
         return Beside(other=self.others, source=where)
 
 
-def _alike(other: Source, source: Source) -> Source:
+def _of_its_role(other: Source, source: Source) -> Source:
     """An image that a single one is mixed with or filled from: of that one's role, but for normals of another kind."""
     return other if kin(other.role, source.role) else replace(other, role=source.role)
 

@@ -18,7 +18,7 @@ from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
 from . import descent, retreat, synthesize
 from .field import Sizes
-from .region import check_alpha, grey, matched, nearest, proportioned, stacked
+from .region import check_alpha, grey, matched, nearest, proportioned, stacked, twins_of
 from .render import averaged, check, elected
 from .result import Result
 
@@ -95,18 +95,16 @@ def _shared(maps: MapSet, other: MapSet) -> tuple[MapSet, MapSet, tuple[str, ...
         if not kin(one_of, other_of) and {one_of, other_of} & {*NORMALS, "id"}:
             raise InputError(f"one image is of {one_of}, the other of {other_of}: mix two of one role")
     else:
-        roles, others = ({one.role for one in of.maps.values()} for of in (maps, other))
-        common = {name: one for name, one in maps.maps.items() if any(kin(one.role, role) for role in others)}
+        common = {name: one for name, one in maps.maps.items() if twins_of(one, other)}
         if not common:
             raise InputError("the materials have no map of the same role: give both one of color, or name their roles")
         both = MapSet.of(common)
-        alone = [name for name in maps.maps if name not in common]
-        alone += [name for name, one in other.maps.items() if not any(kin(one.role, role) for role in roles)]
+        pairs = (maps, other), (other, maps)
+        alone = [name for of, beside in pairs for name, one in of.maps.items() if not twins_of(one, beside)]
         notes = [f"{name}: one of the materials alone has such a map, so it was left out" for name in alone]
     found = matched(both, other)
     for name, one in both.maps.items():
-        same = {key: of for key, of in other.maps.items() if of.role == one.role}
-        like = same or {key: of for key, of in other.maps.items() if kin(of.role, one.role)} or other.maps
+        like = twins_of(one, other) or other.maps
         twin = like.get(name) or next(iter(like.values()))
         own, its = (of.channels - (of.channels in (2, 4)) for of in (one, twin))
         what = name or "the image"

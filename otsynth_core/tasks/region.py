@@ -113,6 +113,12 @@ def feathered(soft: np.ndarray, margin: int, wrap: tuple[bool, bool]) -> np.ndar
     return soft
 
 
+def twins_of(one: Map, other: MapSet) -> dict[str, Map]:
+    """The maps of another material that can stand for one: of its role, or else of its kin."""
+    same = {name: twin for name, twin in other.maps.items() if twin.role == one.role}
+    return same or {name: twin for name, twin in other.maps.items() if kin(twin.role, one.role)}
+
+
 def matched(maps: MapSet, other: MapSet, opaque: bool = False) -> MapSet:
     """Another material's maps under the names of a material's, of the same kind of numbers. Raises InputError.
 
@@ -123,10 +129,7 @@ def matched(maps: MapSet, other: MapSet, opaque: bool = False) -> MapSet:
         raise InputError(f"the other material is {width}x{height} px: smaller than one {levels.SIDE} px patch")
     found = {}
     for name, one in maps.maps.items():
-        own = {key: twin for key, twin in other.maps.items() if twin.role == one.role}
-        twins = own or {key: twin for key, twin in other.maps.items() if kin(twin.role, one.role)}
-        if len(maps.maps) == 1 and len(other.maps) == 1:
-            twins = other.maps
+        twins = other.maps if len(maps.maps) == 1 and len(other.maps) == 1 else twins_of(one, other)
         alike = sum(twin.role == one.role for twin in maps.maps.values())
         if name in twins:
             twins = {name: twins[name]}

@@ -79,6 +79,7 @@ def rendered(
     order = ("height", *NORMALS)  # normals are bent by heights
     for name in sorted(maps.maps, key=lambda name: (*order, maps.maps[name].role).index(maps.maps[name].role)):
         one, part = maps.maps[name], between(done / whole, (done + pixels[name]) / whole)
+        lean, bend = lean if one.role in NORMALS else None, None
         if one.role == "id":
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
         elif one.role == "height":
@@ -86,7 +87,6 @@ def rendered(
             images[name], heights = one.restored(_finished(surface, one, sizes)), one
             del surface
         else:
-            lean, bend = lean if one.role in NORMALS else None, None
             if lean is not None:
                 told, rises = _middles(one, heights)
                 bend = lean, slopes.steepness(told.vectors(), rises.rendered()[..., 0], heights.size)

@@ -71,7 +71,9 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
     mask = np.ones(size, bool)
     mask[width:-width, width:-width] = False
-    periods = repeats.found(planes, tiling.found(planes))
+    tiles = tiling.found(planes)
+    yield begins(planes)
+    periods = repeats.found(planes, tiles)
     torn = [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"

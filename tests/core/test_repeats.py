@@ -173,7 +173,7 @@ def test_autocorrelation_is_what_it_says() -> None:
 def test_a_size_is_kept_where_a_period_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stretched to, unless the fitting one is asked for."""
     u = courses(0)[:150, :120]
-    monkeypatch.setattr(repeats, "ALIKE", 1)
+    monkeypatch.setattr(repeats, "ALIKE", 1)  # nothing is exact
     sizes = []
     for high, size in ((0.7, None), (0.8, None), (0.8, "snap")):
         monkeypatch.setattr(repeats, "HIGH", high)
