@@ -66,7 +66,7 @@ class Lattice:
 
 
 FIRST = Lattice(0, 0), Lattice(0, 1, ALIKE)
-LAST = Lattice(1, 1), Lattice(1, 0, ALIKE)
+LAST = Lattice(1, 1), Lattice(1, 0, ALIKE), Lattice(0, 1, ALIKE)
 
 
 def last(searches: int) -> int:

@@ -32,12 +32,13 @@ class Effort:
     ascents: tuple[int, int]  # at the coarsest level; at others whose pairs are all compared
     settling: int  # rounds of search after these, so that pieces hold together before they are carried up
     searches: tuple[int, int, int]  # at the first, the second and further levels that only search
+    joining: tuple[int, int, int]  # instead, at the level where grafts leave joints, and the two finer ones
 
 
 EFFORTS = {
-    "draft": Effort((6, 2), 2, (4, 2, 1)),
-    "normal": Effort((8, 4), 3, (10, 5, 2)),
-    "high": Effort((16, 8), 6, (20, 10, 4)),
+    "draft": Effort((6, 2), 2, (4, 2, 1), (6, 2, 1)),
+    "normal": Effort((8, 4), 3, (10, 5, 2), (12, 3, 1)),
+    "high": Effort((16, 8), 6, (20, 10, 4), (24, 6, 2)),
 }
 """For each of `spec.QUALITIES`."""
 
@@ -105,6 +106,7 @@ def schedule(
         down, across = (room and goes and side % cell == 0 for side, goes in zip(exemplar, around, strict=True))
         circles.append((down, across))
     plan: list[Level] = []
+    joins = False  # once there were grafts at a level that only searches
     for index in reversed(range(len(sizes))):
         own = tuple((height >> index, width >> index) for height, width in exemplars)
         field = patches.count(sizes[index], SIDE, wrap)
@@ -115,9 +117,11 @@ def schedule(
         ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0
         if not plan and any(map(any, circles)):
             ascents = min(ascents, CALM)
-        before = sum(level.ascents == 0 for level in plan)
-        searches = effort.settling if small else effort.searches[min(before, len(effort.searches) - 1)]
         alone = bool(plan) and not windows and len(own) == 1  # what is mixed is no copy
         grafts = alone and index == graft.LEVEL and graft.possible(own[0], sizes[index])
+        joins = joins or (grafts and not small)
+        before = sum(level.ascents == 0 for level in plan)
+        rounds = effort.joining[graft.LEVEL - index] if joins else effort.searches[min(before, 2)]
+        searches = effort.settling if small else rounds
         plan.append(Level(index, own, tuple(circles), sizes[index], field, ascents, searches, grafts))
     return plan
