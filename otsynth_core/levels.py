@@ -106,7 +106,6 @@ def schedule(
         down, across = (room and goes and side % cell == 0 for side, goes in zip(exemplar, around, strict=True))
         circles.append((down, across))
     plan: list[Level] = []
-    joins = False  # once there were grafts at a level that only searches
     for index in reversed(range(len(sizes))):
         own = tuple((height >> index, width >> index) for height, width in exemplars)
         field = patches.count(sizes[index], SIDE, wrap)
@@ -119,9 +118,12 @@ def schedule(
             ascents = min(ascents, CALM)
         alone = bool(plan) and not windows and len(own) == 1  # what is mixed is no copy
         grafts = alone and index == graft.LEVEL and graft.possible(own[0], sizes[index])
-        joins = joins or (grafts and not small)
-        before = sum(level.ascents == 0 for level in plan)
-        rounds = effort.joining[graft.LEVEL - index] if joins else effort.searches[min(before, 2)]
-        searches = effort.settling if small else rounds
+        searched = [level for level in plan if not level.ascents]
+        if small:
+            searches = effort.settling
+        elif grafts or any(level.grafts for level in searched):
+            searches = effort.joining[graft.LEVEL - index]
+        else:
+            searches = effort.searches[min(len(searched), len(effort.searches) - 1)]
         plan.append(Level(index, own, tuple(circles), sizes[index], field, ascents, searches, grafts))
     return plan

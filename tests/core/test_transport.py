@@ -42,6 +42,20 @@ def test_schedule_is_coarse_first_and_ends_at_the_full_size() -> None:
     assert [(level.ascents > 0, level.searches) for level in plan] == [(True, 3), (True, 3), (False, 10), (False, 5)]
 
 
+def test_joints_of_grafts_get_as_many_rounds_however_many_levels_came_before() -> None:
+    def rounds(side: int, **of: Any) -> list[int]:
+        plan = levels.schedule([(side, side)], (2 * side, 2 * side), (True, True), NORMAL, **of)
+        return [level.searches for level in plan if not level.ascents]
+
+    joining = list(NORMAL.joining)
+    assert rounds(256) == joining
+    assert rounds(480) == [NORMAL.searches[0], *joining]
+    assert rounds(1024) == [*NORMAL.searches[:2], *joining]
+    assert rounds(128) == list(NORMAL.searches[:2])  # grafts are made where all pairs are compared
+    windows = [(1024 >> index, 1024 >> index) for index in range(6)]
+    assert rounds(512, windows=windows) == [*NORMAL.searches, NORMAL.searches[-1]]  # a hole has no grafts
+
+
 @pytest.mark.parametrize(("exemplar", "size"), [(64, 2048), (250, 1280), (512, 512), (2048, 16384), (20, 16384)])
 def test_composition_is_decided_at_any_size(exemplar: int, size: int) -> None:
     plan = levels.schedule([(exemplar, exemplar)], (size, size), (True, True), NORMAL)
