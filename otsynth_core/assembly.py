@@ -90,17 +90,34 @@ def carried(
     return Solution(C, weight, exemplar, size, solution.seconds, solution.last, solution.around, fine)
 
 
-def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:
-    """Any planes (H, W, C) aligned with the exemplar, put together through the field: in portions of rows.
+@dataclass(frozen=True)
+class Stock:
+    """Planes that are aligned with the exemplar, and what `joints` makes of them; their least and greatest values."""
+
+    both: Array
+    least: np.ndarray
+    most: np.ndarray
+
+
+def prepared(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Generator[None, None, Stock]:
+    """Planes (H, W, C) as `render` takes them. Yields on the way."""
+    both = yield from joints.prepared(kernels, planes, solution.fine, _beyond(solution), solution.around)
+    return Stock(both, *pyramid.bounds(planes))
+
+
+def _beyond(solution: Solution) -> int:
+    """How far a result's pieces go on beyond its edges, in pixels."""
+    return joints.reach(solution.fine) + levels.SIDE - 1
+
+
+def render(kernels: Kernels, solution: Solution, stock: Stock) -> Iterator[np.ndarray]:
+    """Planes put together through the field: (h, width, C), in portions of rows.
 
     Their `joints` are blended. Beyond an edge of the result that does not wrap, pieces are taken to go on.
     """
-    side, scale, r = levels.SIDE, solution.fine, joints.reach(solution.fine)
-    more = r + side - 1
-    e = joints.prepared(kernels, planes, scale, more, solution.around)
-    least, most = pyramid.bounds(planes)
+    side, scale, r, more = levels.SIDE, solution.fine, joints.reach(solution.fine), _beyond(solution)
     (height, width), field = solution.size, solution.field.shape[1:]
-    for rows in portions(height, width * planes.shape[2], 8 * r):
+    for rows in portions(height, width * len(stock.most), 8 * r):
         C, weight = solution.field, solution.weight
         for axis, (start, stop) in enumerate(((rows.start - more, rows.stop + r), (-more, width + r))):
             n, line = field[axis], (-1, 1) if axis == 0 else (1, -1)
@@ -113,8 +130,8 @@ def render(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator
             if on.any():
                 weight = weight * kernels.array(np.where(on, BEYOND, 1).astype(np.float32).reshape(line))
         size = C.shape[1] + side - 1, C.shape[2] + side - 1
-        votes = kernels.vote(e, C, weight, side, size, slice(side - 1, C.shape[1]))[:, side - 1 : 1 - side]
-        yield kernels.numpy(joints.blended(votes, scale)).clip(least, most)
+        votes = kernels.vote(stock.both, C, weight, side, size, slice(side - 1, C.shape[1]))[:, side - 1 : 1 - side]
+        yield kernels.numpy(joints.blended(votes, scale)).clip(stock.least, stock.most)
 
 
 def voted(kernels: Kernels, solution: Solution, planes: np.ndarray) -> Iterator[np.ndarray]:

@@ -6,11 +6,13 @@ first pixels, joints between pieces would move by as much at every level, away f
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .kernels import Array, Kernels, Wrap
+from .progress import portions
 
 
 @dataclass(frozen=True)
@@ -65,26 +67,28 @@ def carried(
     return found
 
 
-def reaching(kernels: Kernels, C: Array, positions: tuple[int, int], wrap: Wrap, around: Wrap) -> Array:
+def reaching(
+    kernels: Kernels, C: Array, positions: tuple[int, int], wrap: Wrap, around: Wrap
+) -> Generator[None, None, Array]:
     """A field whose pieces go on by one patch where the exemplar ends, over its edge: to be carried.
 
     At the finer level there are patches half as far out, and the field as it is points at none of them. positions: of
     the exemplar's patches, down and across; wrap: whether the field does; around: whether the exemplar goes on from its
-    start, and has no edge. Over an edge the field holds -1, or as much as there are positions.
+    start, and has no edge. Over an edge the field holds -1, or as much as there are positions. Yields on the way.
     """
-    for axis, (field, wraps, goes) in enumerate(zip(C.shape[1:], wrap, around, strict=True)):
-        line = (-1, 1) if axis == 0 else (1, -1)
+    height, width = C.shape[1:]
+    for axis, (field, wraps, goes) in enumerate(zip((height, width), wrap, around, strict=True)):
         for last, way in () if goes else ((0, 1), (positions[axis] - 1, -1)):
             there = np.arange(field) + way
             at = kernels.array(there % field)
-            inside = np.int32(wraps | (there == there.clip(0, field - 1))).reshape(line)
-            ends = kernels.array(inside) * (_beside(C[axis], at, axis) == last)
-            on = [part + ends * (_beside(part, at, axis) - part) for part in C]
-            on[axis] = on[axis] - way * ends
-            C = kernels.stacked([part[None] for part in on], 0)
+            inside = kernels.array((wraps | (there == there.clip(0, field - 1))).astype(np.int32))
+            reached = kernels.empty(C.shape, C)
+            for rows in portions(height, width):
+                own = C[:, rows]
+                beside = C[:, at[rows]] if axis == 0 else own[:, :, at]
+                ends = (inside[rows][:, None] if axis == 0 else inside) * (beside[axis] == last)
+                reached[:, rows] = own + ends * (beside - own)
+                reached[axis, rows] -= way * ends
+                yield
+            C = reached
     return C
-
-
-def _beside(values: Array, at: Array, axis: int) -> Array:
-    """Rows or columns of numbers (h, w), in another order."""
-    return values[at] if axis == 0 else values[:, at]

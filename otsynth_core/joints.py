@@ -8,6 +8,8 @@ both commute, V(G e) = G V(e), and u = V(e) is the exemplar but for rounding.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from .kernels import Array, Kernels, Wrap
@@ -22,8 +24,13 @@ def reach(scale: float) -> int:
     return _width(scale) - 1
 
 
-def prepared(kernels: Kernels, planes: np.ndarray, scale: float, more: int, around: Wrap) -> Array:
-    """e and G e (H + 2 more, W + 2 more, 2 C), to be voted on together; e is mirrored where it does not go around."""
+def prepared(
+    kernels: Kernels, planes: np.ndarray, scale: float, more: int, around: Wrap
+) -> Generator[None, None, Array]:
+    """e and G e (H + 2 more, W + 2 more, 2 C), to be voted on together; e is mirrored where it does not go around.
+
+    Yields on the way.
+    """
     r, whole = reach(scale), kernels.array(planes)
     down, across = (
         kernels.array(np.pad(np.arange(n), more + r, mode="wrap" if goes else "symmetric"))
@@ -33,6 +40,7 @@ def prepared(kernels: Kernels, planes: np.ndarray, scale: float, more: int, arou
     for rows in portions(len(both), len(across) * both.shape[2], 8 * r):
         e = whole[down[rows.start : rows.stop + 2 * r]][:, across]
         both[rows] = kernels.stacked([e[r:-r, r:-r], _smoothed(e, scale)], 2)
+        yield
     return both
 
 

@@ -9,7 +9,7 @@ Optimization* (2015), but without edges that would have to be decided on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -26,11 +26,19 @@ Halving = Callable[[np.ndarray, int], np.ndarray]
 """Brings planes (h, w, 2) of a level, by its index, to the next one."""
 
 
-def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)) -> list[np.ndarray]:
-    """The levels of u (H, W, C), fine first, as `pyramid.build`; from `FINEST` on (h, w, C + 2)."""
-    stack = pyramid.build(u, levels, around)
+def build(
+    u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)
+) -> Generator[None, None, list[np.ndarray]]:
+    """The levels of u (H, W, C), fine first, as `pyramid.build`; from `FINEST` on (h, w, C + 2). Yields on the way."""
+    stack = []
+    for level in pyramid.build(u, levels, around):
+        stack.append(level)
+        yield
     if levels > FINEST:
-        own = planes(stack, axis(stack, around), lambda lines, level: pyramid.downsample(lines, around), around)
+        along = axis(stack, around)
+        yield
+        own = planes(stack, along, lambda lines, level: pyramid.downsample(lines, around), around)
+        yield
         stack[FINEST:] = joined(stack, own, weights(stack, own))
     return stack
 

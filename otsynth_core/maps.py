@@ -7,7 +7,7 @@ at its own size: colour with alpha premultiplied, normals as vectors that end up
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
@@ -15,11 +15,14 @@ from numbers import Real
 import numpy as np
 
 from . import pyramid
+from .kernels import bands
 from .roles import NORMALS, ROLES, guessed
 from .spec import InputError
 
 WORK = 4096
 """Longest side, in pixels, of the exemplar at the size that the field is solved at; larger ones are halved."""
+PORTION = 2**20
+"""Pixels of a map that are brought to the work size at once."""
 SPREAD = 1 / 64
 """Least standard deviation that a map's is taken for: the grain of a map that is nearly flat is not blown up."""
 BRIGHT = 1e12
@@ -132,6 +135,23 @@ class Map:
         if self._grey:
             color = color[..., :1]
         return color if self.opaque else np.concatenate([color * alpha, alpha], 2)
+
+    def resized(self, size: tuple[int, int]) -> Iterator[tuple[slice, np.ndarray]]:
+        """The planes of `compared` at another size, portion after portion: which rows these are, and they."""
+        by, uneven = divmod(self.size[0], size[0])
+        if uneven:  # a row of one size is made of parts of rows of the other
+            yield slice(0, size[0]), resized(self.compared(), size)
+            return
+        for rows in bands(slice(0, size[0]), PORTION // (by * self.size[1])):
+            part = self.rows(slice(by * rows.start, by * rows.stop))
+            yield rows, resized(part.compared(), (rows.stop - rows.start, size[1]))
+
+    def rows(self, some: slice) -> Map:
+        """Some rows of the map, seen as the whole is."""
+        part = replace(self, image=self.image[some])
+        for name in ("_signed",) if self.role in NORMALS else ("opaque", "_grey", *(("_brightness",) * self.lit)):
+            part.__dict__[name] = getattr(self, name)
+        return part
 
     def rendered(self) -> np.ndarray:
         """The planes to be averaged: as `compared`, all of them, and the colour that stands under alpha 0 as well.
@@ -338,14 +358,31 @@ class MapSet:
 
     def compared(self, by: int | None = None) -> np.ndarray:
         """The planes of all maps that weigh something, at the work size, see `worked`: float32 (H, W, C)."""
-        lead = resized(self.lead.compared(), self.worked(self.lead.size, by))
-        parts = [lead] if self.weight(self.lead) or len(self.maps) == 1 else []
-        others = [one for one in self.maps.values() if one is not self.lead and self.weight(one)]
-        unit = _spread(lead) / (self.weight(self.lead) or 1) if others else 1
-        for one in others:
-            planes = resized(one.compared(), self.worked(self.lead.size, by))
-            parts.append(planes * np.float32(self.weight(one) * unit / _spread(planes)))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
+        *_, planes = self.comparing(by)
+        return planes
+
+    def comparing(self, by: int | None = None) -> Iterator[np.ndarray]:
+        """The planes of `compared` as they are made: the same array after each portion, whole with the last."""
+        size, lead = self.worked(self.lead.size, by), self.lead
+        others = [one for one in self.maps.values() if one is not lead and self.weight(one)]
+        counts = bool(self.weight(lead)) or not others
+        planes = np.empty((*size, counts * lead.planes + sum(one.planes for one in others)), np.float32)
+        first, unit = 0, 1.0
+        for one in (lead, *others):
+            own = np.empty((*size, one.planes), np.float32)
+            if one is not lead or counts:
+                own, first = planes[..., first : first + one.planes], first + one.planes
+            for rows, part in one.resized(size):
+                own[rows] = part
+                yield planes
+            if not others:
+                return
+            spread = _spread(own)
+            if one is lead:
+                unit = spread / (self.weight(lead) or 1)
+            else:
+                own *= np.float32(self.weight(one) * unit / spread)
+            yield planes
 
     def pictured(self, planes: np.ndarray) -> np.ndarray | None:
         """A quick look at planes of `compared`: the leading map's, uint8 (H, W, 3). None where that weighs nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,6 +54,18 @@ def portions(rows: int, width: int, least: int = 1, parts: int = 1) -> list[slic
     parts: into how many what is a large share of a small picture is parted further.
     """
     return bands(slice(0, rows), max(least, min(PORTION, max(FEW, rows * width // 4) // parts) // width))
+
+
+def gathered(parts: Iterable[np.ndarray], rows: int) -> Generator[float, None, np.ndarray]:
+    """Portions of so many rows in all as one array. Yields the share that is done."""
+    whole, row = np.empty(0), 0
+    for part in parts:
+        if not row:
+            whole = np.empty((rows, *part.shape[1:]), part.dtype)
+        whole[row : row + len(part)] = part
+        row += len(part)
+        yield row / rows
+    return whole
 
 
 def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> Generator[Heard, None, Made]:

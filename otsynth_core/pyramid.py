@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,6 +18,8 @@ BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 BAND = 64
 """Rows that are looked at together."""
+CACHED = 2**17
+"""Numbers that are filtered together."""
 
 
 def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
@@ -26,32 +27,43 @@ def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.
 
     Pixel i of the result lies between pixels 2 i and 2 i + 1. Borders are mirrored, but along an axis that goes around.
     """
-    for axis in (0, 1):
-        n = u.shape[axis] // 2
-        mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
-        padded = np.pad(u, [(1, 2) if a == axis else (0, 0) for a in range(3)], mode=mode)
-        u = _weighed((np.take(padded, 2 * np.arange(n) + t, axis) for t in range(len(TAPS))), TAPS)
-    return u
+    return _filtered(u, TAPS, around, before=1, every=2)
 
 
 def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int = 1) -> np.ndarray:
     """(H, W, C) by a binomial filter of 5 taps, `step` pixels apart, on each axis; borders as in `downsample`."""
-    for axis in (0, 1):
-        n = u.shape[axis]
-        mode: Literal["wrap", "symmetric"] = "wrap" if around[axis] else "symmetric"
-        padded = np.pad(u, [(2 * step, 2 * step) if a == axis else (0, 0) for a in range(3)], mode=mode)
-        shifted = (slice(k * step, k * step + n) for k in range(len(BINOMIAL)))
-        u = _weighed((padded[rows] if axis == 0 else padded[:, rows] for rows in shifted), BINOMIAL)
-    return u
+    return _filtered(u, BINOMIAL, around, before=2 * step, step=step)
 
 
-def _weighed(parts: Iterable[np.ndarray], taps: np.ndarray) -> np.ndarray:
-    """The sum of parts (H, W, C), each times its tap."""
-    total: np.ndarray | None = None
-    for tap, part in zip(taps, parts, strict=True):
-        weighed = part.dtype.type(tap) * part
-        total = weighed if total is None else np.add(total, weighed, out=total)
-    assert total is not None
+def _filtered(
+    u: np.ndarray, taps: np.ndarray, around: tuple[bool, bool], before: int, step: int = 1, every: int = 1
+) -> np.ndarray:
+    """(H, W, C) along both axes: pixel i is the sum of pixels every i - before + k step, each times taps[k].
+
+    In bands of rows that stay in the processor's cache: that takes a tenth of the time.
+    """
+    after = (len(taps) - 1) * step - before
+    down, across = (
+        np.pad(np.arange(n), (before, after), mode="wrap" if goes else "symmetric")
+        for n, goes in zip(u.shape, around, strict=False)
+    )
+    (height, width), weights = u.shape[:2], taps.astype(u.dtype)
+    made = np.empty((height // every, width // every, u.shape[2]), u.dtype)
+    rows = max(1, CACHED // max(1, u[:1].size))
+    for top in range(0, len(made), rows):
+        at = every * np.arange(top, min(top + rows, len(made)))
+        own = _summed([u[down[at + k * step]] for k in range(len(taps))], weights)
+        part = np.concatenate([own[:, across[:before]], own, own[:, across[before + width :]]], 1)
+        phases = [np.ascontiguousarray(part[:, first::every]) for first in range(every)]
+        shifted = [phases[k * step % every][:, k * step // every :] for k in range(len(taps))]
+        made[at // every] = _summed([one[:, : made.shape[1]] for one in shifted], weights)
+    return made
+
+
+def _summed(parts: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    total = weights[0] * parts[0]
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        total += weight * part
     return total
 
 
@@ -67,20 +79,22 @@ def variance(u: np.ndarray) -> np.ndarray:
     return sum(sums, np.zeros(u.shape[2])) / u[..., 0].size
 
 
-def depth(*sides: int) -> int:
-    """How many levels there are for an exemplar and a result with these sides, the full one included."""
+def depth(*sides: int, least: int = COARSEST) -> int:
+    """How many levels there are for an exemplar and a result with these sides, the full one included.
+
+    least: the short side has so many pixels at the last one, or there is but one level.
+    """
     short, levels = min(sides), 1
-    while short // 2 >= COARSEST:
+    while short // 2 >= least:
         short, levels = short // 2, levels + 1
     return levels
 
 
-def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)) -> list[np.ndarray]:
-    """The levels of u, fine first: ``[u, downsample(u), ...]``."""
-    pyramid = [u]
-    for _ in range(levels - 1):
-        pyramid.append(downsample(pyramid[-1], around))
-    return pyramid
+def build(u: np.ndarray, levels: int, around: tuple[bool, bool] = (False, False)) -> Iterator[np.ndarray]:
+    """The levels of u, fine first: u, downsample(u) ..."""
+    for level in range(levels):
+        u = downsample(u, around) if level else u
+        yield u
 
 
 def sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:

@@ -109,7 +109,8 @@ class _Seen:
 
 def _contours(exemplar: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """Planes (h, w, 2) of what is bright, what is dark among fine detail, and how many pixels one of theirs is."""
-    grey, by = exemplar.mean(2, keepdims=True), 1
+    channels = exemplar.shape[2]
+    grey, by = exemplar @ np.full((channels, 1), 1 / channels, exemplar.dtype), 1  # their mean, in a tenth of the time
     found: list[tuple[int, np.ndarray]] = []
     while len(found) < SCALES and min(grey.shape[:2]) > 2 * SHORTEST:
         if max(grey.shape[:2]) <= CONTOURS:

@@ -108,10 +108,9 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None
     for bound in bounds.tolist():
         ranks += busy > bound
         yield
-
-    def group(of: Array, number: int, pace: float) -> Groups:
-        return Groups(of, kernels.counts(of, number) / math.prod(shape), pace)
-
     numbers = int(down[-1] + 1) * int(across[-1] + 1), 4 ** len(deviations[:CLASSED]), RANKS
-    of_cells, of_classes, of_ranks = map(group, (cells, classes, ranks), numbers, PACES)
-    return of_cells, of_classes, of_ranks
+    made = []
+    for of, number, pace in zip((cells, classes, ranks), numbers, PACES, strict=True):
+        made.append(Groups(of, kernels.counts(of, number) / math.prod(shape), pace))
+        yield
+    return made[0], made[1], made[2]

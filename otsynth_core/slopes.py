@@ -15,65 +15,115 @@ beside it is bent by as much, so that both tell of one surface.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from .maps import resized
+from .progress import portions
 
 REACH = 1 / 16
 """L as a share of the exemplar's shorter side."""
 LEVELS = 65
+SAMPLES = 2**20
+"""Most pixels that quantiles are taken of."""
 FLAT = 0.1
 """Least z of a normal: what leans farther is taken to lean so far."""
 
 
-def with_differences(planes: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.ndarray:
+def with_differences(
+    planes: np.ndarray, around: tuple[bool, bool] = (False, False)
+) -> Generator[None, None, np.ndarray]:
     """Planes (H, W, C) and, after them, the differences to the next row and to the next column: (H, W, 3 C).
 
-    The last one's is that of the one before, or to the first along an axis that goes around.
+    The last one's is that of the one before, or to the first along an axis that goes around. Yields on the way.
     """
-    parts = [planes]
-    for axis in (0, 1):
-        difference = np.roll(planes, -1, axis) - planes
-        if not around[axis]:
-            ends = np.moveaxis(difference, axis, 0)
-            ends[-1] = ends[-2] if len(ends) > 1 else 0
-        parts.append(difference)
-    return np.concatenate(parts, 2)
+    height, width, c = planes.shape
+    made = np.empty((height, width, 3 * c), planes.dtype)
+    down, across = (
+        np.arange(n) if goes else np.minimum(np.arange(n), max(0, n - 2))
+        for n, goes in zip((height, width), around, strict=True)
+    )
+    for rows in portions(height, width):
+        own, first = planes[rows], down[rows]
+        made[rows, :, :c] = own
+        made[rows, :, c : 2 * c] = planes[(first + 1) % height] - planes[first]
+        made[rows, :, 2 * c :] = own[:, (across + 1) % width] - own[:, across]
+        yield
+    return made
 
 
-def integrated(planes: np.ndarray, wrap: tuple[bool, bool], reach: float) -> np.ndarray:
-    """The heights (H, W, C) of voted planes, as `with_differences` orders them; reach: L in pixels."""
-    c = planes.shape[2] // 3
-    v, down, across = (np.moveaxis(planes[..., i * c : (i + 1) * c], 2, 0) for i in range(3))
-    return np.stack([_solved(v[k], (down[k], across[k]), wrap, reach) for k in range(c)], 2)
+def integrated(planes: np.ndarray, wrap: tuple[bool, bool], reach: float) -> Generator[None, None, np.ndarray]:
+    """The heights (H, W, C) of voted planes, as `with_differences` orders them; reach: L in pixels.
+
+    Yields on the way.
+    """
+    height, width, c = planes.shape[0], planes.shape[1], planes.shape[2] // 3
+    heights = []
+    for v, down, across in (planes[..., k::c].transpose(2, 0, 1) for k in range(c)):
+        f = np.empty((height, width), np.float32)
+        for rows in portions(height, width):
+            at = np.arange(rows.start - 1, rows.stop) % height  # a row more, for what ends in the first
+            down_here, across_here = down[at], across[rows].copy()
+            if not wrap[0]:  # nothing leads over an edge
+                down_here[at == height - 1] = 0
+            if not wrap[1]:
+                across_here[:, -1] = 0
+            f[rows] = v[rows] / reach**2 + (down_here[:-1] - down_here[1:])
+            f[rows] += np.roll(across_here, 1, 1) - across_here
+            yield
+        heights.append((yield from _solved(f, wrap, reach)))
+    return np.stack(heights, 2)
 
 
-def levelled(heights: np.ndarray, exemplar: np.ndarray, wrap: tuple[bool, bool], reach: float) -> np.ndarray:
+def levelled(
+    heights: np.ndarray, exemplar: np.ndarray, wrap: tuple[bool, bool], reach: float
+) -> Generator[None, None, np.ndarray]:
     """Heights (H, W, C) with as much of every level as the exemplar has: what joins pieces takes from the extremes.
 
     The optimal transport of values, each plane's by itself, between `LEVELS` quantiles of both, tells how far each
     place is from its level; it is moved by what is smooth of that, over distances beyond L = `reach` pixels: slopes
-    stay.
+    stay. Yields on the way.
     """
-    shares = np.linspace(0, 1, LEVELS)
     planes = []
     for h, e in zip(np.moveaxis(heights, 2, 0), np.moveaxis(exemplar, 2, 0), strict=True):
-        off = np.interp(h, *(np.quantile(plane, shares) for plane in (h, e))).astype(np.float32) - h
-        planes.append((h + _solved(off, None, wrap, reach)).clip(e.min(), e.max()))
+        own, wanted = _quantiles(h), _quantiles(e)
+        yield
+        f = np.empty(h.shape, np.float32)
+        for rows in portions(*h.shape):
+            f[rows] = (np.interp(h[rows], own, wanted) - h[rows]) / reach**2
+            yield
+        moved = yield from _solved(f, wrap, reach)
+        for rows in portions(*h.shape):
+            moved[rows] = (h[rows] + moved[rows]).clip(wanted[0], wanted[-1])
+            yield
+        planes.append(moved)
     return np.stack(planes, 2)
 
 
-def leaning(heights: np.ndarray, voted: np.ndarray, wrap: tuple[bool, bool], sides: tuple[int, int]) -> np.ndarray:
+def leaning(
+    heights: np.ndarray, voted: np.ndarray, wrap: tuple[bool, bool], sides: tuple[int, int]
+) -> Generator[None, None, np.ndarray]:
     """How much more heights (H, W, C) rise than was voted, down and across: (H, W, 2), of the first plane.
 
     voted: as `with_differences` orders planes; sides: (height, width) of the exemplar, over which rises are told.
+    Yields on the way.
     """
-    c, lean = voted.shape[2] // 3, np.empty((*heights.shape[:2], 2), np.float32)
-    for axis, (wraps, side) in enumerate(zip(wrap, sides, strict=True)):
-        more = np.roll(heights[..., 0], -1, axis) - heights[..., 0] - voted[..., (1 + axis) * c]
-        if not wraps:
-            more[(slice(None),) * axis + (-1,)] = 0
-        lean[..., axis] = (more + np.roll(more, 1, axis)) * np.float32(side / 2)
+    h, c, lean = heights[..., 0], voted.shape[2] // 3, np.empty((*heights.shape[:2], 2), np.float32)
+    for rows in portions(*h.shape):
+        here = np.arange(rows.start - 1, rows.stop)  # a row more, for what ends in the first
+        for axis, (wraps, side) in enumerate(zip(wrap, sides, strict=True)):
+            own = (here if axis == 0 else here[1:]) % len(h)
+            beside = h[(own + 1) % len(h)] if axis == 0 else np.roll(h[own], -1, 1)
+            more = beside - h[own] - voted[own, :, (1 + axis) * c]
+            if not wraps:
+                more[own == len(h) - 1 if axis == 0 else np.s_[:, -1:]] = 0
+            lean[rows, :, axis] = more[1:] + more[:-1] if axis == 0 else more + np.roll(more, 1, 1)
+            lean[rows, :, axis] *= np.float32(side / 2)
+        yield
+    for axis, wraps in enumerate(wrap):
+        if not wraps:  # at an edge there is one of the two differences
+            np.moveaxis(lean[..., axis], axis, 0)[[0, -1]] *= 2
     return lean
 
 
@@ -105,26 +155,38 @@ def _z(normals: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(1 - (normals**2).sum(2, keepdims=True), FLAT**2))
 
 
-def _solved(
-    v: np.ndarray, differences: tuple[np.ndarray, np.ndarray] | None, wrap: tuple[bool, bool], reach: float
-) -> np.ndarray:
-    """h of one plane; differences: down and across, 0 where None: h is then v, smoothed."""
-    height, width = v.shape
-    parts = [v, *(differences or ())]
-    for axis, wraps in enumerate(wrap):
-        if not wraps:  # a mirrored copy behind the end makes a circle of it
-            for n, part in enumerate(parts):
-                if n == 1 + axis:  # differences along the axis change their sign there
-                    inner = np.moveaxis(np.moveaxis(part, axis, 0)[:-1], 0, axis)
-                    none = np.zeros_like(np.moveaxis(np.moveaxis(part, axis, 0)[:1], 0, axis))
-                    parts[n] = np.concatenate([inner, none, -np.flip(inner, axis), none], axis)
-                else:
-                    parts[n] = np.concatenate([part, np.flip(part, axis)], axis)
-    size = parts[0].shape
-    dy = np.exp(2j * np.pi * np.fft.fftfreq(size[0]))[:, None] - 1
-    dx = np.exp(2j * np.pi * np.fft.rfftfreq(size[1])) - 1
-    found = np.fft.rfft2(parts[0]) / reach**2
-    for step, part in zip((dy, dx), parts[1:], strict=False):
-        found += step.conj() * np.fft.rfft2(part)
-    found /= 1 / reach**2 + np.abs(dy) ** 2 + np.abs(dx) ** 2
-    return np.fft.irfft2(found, size)[:height, :width].astype(np.float32)
+def _quantiles(plane: np.ndarray) -> np.ndarray:
+    """float64 (`LEVELS`,): of a plane (H, W), the least and the greatest exactly, the others of `SAMPLES` pixels."""
+    some = plane.reshape(-1)
+    if some.size > SAMPLES:
+        some = some[np.random.default_rng(0).integers(some.size, size=SAMPLES)]
+    found = np.quantile(some, np.linspace(0, 1, LEVELS))
+    found[0], found[-1] = plane.min(), plane.max()
+    return found
+
+
+def _solved(f: np.ndarray, wrap: tuple[bool, bool], reach: float) -> Generator[None, None, np.ndarray]:
+    """h (H, W) with (1 / L^2 + D^T D) h = f, float32; no difference D leads over an edge that does not wrap: f is
+    mirrored behind it, which makes a circle of it. Yields on the way."""
+    height, width = f.shape
+    down, across = (
+        np.pad(np.arange(n), (0, 0 if wraps else n), mode="symmetric") for n, wraps in zip(f.shape, wrap, strict=True)
+    )
+    waves = np.empty((len(down), len(across) // 2 + 1), np.complex64)
+    for rows in portions(len(down), len(across)):
+        waves[rows] = np.fft.rfft(f[down[rows]][:, across], axis=1)
+        yield
+    sines = (
+        np.sin(np.pi * frequency(n)) for frequency, n in ((np.fft.fftfreq, len(down)), (np.fft.rfftfreq, len(across)))
+    )
+    rising, running = (np.float32(4) * sine.astype(np.float32) ** 2 for sine in sines)  # |exp(i w) - 1|^2
+    for columns in portions(waves.shape[1], len(down)):
+        part = np.fft.fft(waves[:, columns], axis=0)
+        part /= rising[:, None] + (running[columns] + np.float32(reach**-2))
+        waves[:, columns] = np.fft.ifft(part, axis=0)
+        yield
+    h = np.empty((height, width), np.float32)
+    for rows in portions(height, len(across)):
+        h[rows] = np.fft.irfft(waves[rows], len(across), axis=1)[:, :width]
+        yield
+    return h

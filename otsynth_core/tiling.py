@@ -26,17 +26,29 @@ FINE = 2
 """At one of so many of them, the two rows must fit as they lie: what is fine alone may not go on to the next row."""
 SHORT = 32
 """Fewest rows and columns of a level that are looked at."""
+MARGIN = 4
+"""Rows of a coarsest level, beyond these, that what is looked at may be made from."""
 
 
 def found(exemplar: np.ndarray) -> tuple[bool, bool]:
     """Whether the rows, and the columns, of an exemplar (H, W, C) go on from the start where they end."""
-    levels = [exemplar]
-    while len(levels) < LEVELS and min(levels[-1].shape[:2]) >= 2 * SHORT:
-        levels.append(pyramid.downsample(levels[-1], (True, True)))
-    if min(exemplar.shape[:2]) < SHORT:
+    short = min(exemplar.shape[:2])
+    if short < SHORT:
         return False, False
-    down, across = (_goes_on([level.swapaxes(0, axis) for level in levels]) for axis in (0, 1))
+    many = min(LEVELS, pyramid.depth(short, least=SHORT))
+    down, across = (_goes_on(_edges(exemplar.swapaxes(0, axis), many)) for axis in (0, 1))
     return down, across
+
+
+def _edges(u: np.ndarray, many: int) -> list[np.ndarray]:
+    """So many levels of u (H, W, C), fine first; without what lies between its first rows and its last, if that is
+    farther away than anything that is looked at."""
+    cell = 2 ** (many - 1)
+    kept = cell * (NEAR + 1 + MARGIN)
+    skipped = (len(u) - 2 * kept) // cell * cell
+    if skipped > 0:
+        u = np.concatenate([u[:kept], u[kept + skipped :]])
+    return list(pyramid.build(u, many, (True, True)))
 
 
 def _goes_on(levels: list[np.ndarray]) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ from .levels import Effort, Level
 from .maps import resized
 from .patches import Basis, Descriptor
 from .period import Periods
-from .progress import Step, portions
+from .progress import Step, begins, mapped, portions
 
 HALF = 2, 1
 """Pixels of a level for so many of the next coarser one."""
@@ -113,24 +113,24 @@ def solve(
     arounds = [one.around for one in exemplars]
     plan = levels.schedule([one.size for one in exemplars], size, wrap, effort, windows or None, arounds)
     arounds = list(plan[0].arounds)
-    stacks = (
-        [lines.build(one.planes, len(plan), around) for one, around in zip(exemplars, arounds, strict=True)]
-        if views is None
-        else [[view.exemplar for view in views]]
-    )
+    stood = begins(views[0].image if views else exemplars[0].planes)  # how the level before ended
+    stacks = [] if views is None else [[view.exemplar for view in views]]
+    for one, around in zip(exemplars, arounds, strict=True) if views is None else ():
+        stacks.append((yield from mapped(lines.build(one.planes, len(plan), around), _told(stood))))
     kept = [period.kept(one.periods, size, wrap) for one in exemplars]
     total, done = sum(level.work for level in plan), 0
     seconds: list[float] = []
     colours = exemplars[0].planes.shape[2]
     stage: _Stage | None = None
-    stood: Step | None = None  # how the level before ended
     for level in plan:
         start = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
         components = LINED if level.index >= lines.FINEST else COMPONENTS
         origin, starts = view.origin if view else (0, 0), None
-        before = None if stage is None else stage.left(over=views is None)
+        before = None
+        if stage is not None:
+            before = yield from mapped(stage.left(over=views is None), _told(stood))
         firsts, parts, stage, part = [] if before is None else before.fields, [], None, None  # the rest of it may go
         if before is not None:  # a finer window lies within the coarser one
             down, across = (here // 2 - there for here, there in zip(origin, before.origin, strict=True))
@@ -140,9 +140,7 @@ def solve(
             described = partial(_described, e, level, n, wrap, one.periods, size, origin, components, rng)
             frames = described(graft.FRAME) if level.grafts else None
             part = _Part(kernels, level, n, described(levels.SIDE), one.share, view)
-            for _ in part.prepare(frames):
-                if stood is not None:
-                    yield stood
+            yield from mapped(part.prepare(frames), _told(stood))
             if before is None:
                 firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
             else:
@@ -151,10 +149,8 @@ def solve(
         stage = _Stage(kernels, level, parts)
         key = int(rng.integers(2**31))
         cells = [period.cells(of, level.index, whole=view is None or level.index > 0) for of in kept]
-        for _ in stage.begin(firsts, starts, cells, rng):
-            if stood is not None:
-                yield stood
-        before, stood, firsts = None, None, []  # these arrays are not needed any more
+        yield from mapped(stage.begin(firsts, starts, cells, rng), _told(stood))
+        before, firsts = None, []  # these arrays are not needed any more
         for round in range(rounds):
             key += 100
             for share in stage.round(round, key):
@@ -167,7 +163,6 @@ def solve(
         stood = Step(level.index, len(plan), rounds, rounds, done / total, partial(_shown, kernels, stage.u, colours))
         seconds.append(time.perf_counter() - start)
     assert stage is not None
-    assert stood is not None
     u, found = kernels.numpy(stage.u), []
     for rows in portions(*plan[-1].image):
         found.append(assembly.jumps(u, rows))
@@ -340,8 +335,8 @@ class _Part:
             yield
         self.C = yield from self.known.begun(self.C)
 
-    def reaching(self) -> Array:
-        """The field with its pieces on over the exemplar's edges, to be carried."""
+    def reaching(self) -> Generator[None, None, Array]:
+        """The field with its pieces on over the exemplar's edges, to be carried. Yields on the way."""
         return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
     def _compared(self, likeness: _Likeness, e: Array, whole: bool) -> Generator[None, None, tuple[Descriptor, Array]]:
@@ -408,6 +403,7 @@ class _Part:
         for n, group in enumerate(self.groups):
             self.potentials[n] = group.balanced(self.potentials[n], used[n], scale / self.typical)
             bias += (self.typical * self.potentials[n])[group.of]
+            yield ticks / every
         grace = GRACE * kernels.mean(self.cost) / self.known.share
         for offers in search.sweeps(self.far, grace, key, self.around):
             C = kernels.empty(self.C.shape, self.C)
@@ -512,9 +508,11 @@ class _Stage:
         if self.u is None:
             yield from self._voted()
 
-    def left(self, over: bool) -> _Left:
-        """What the next finer level takes up; over: see `_Part.reaching`."""
-        fields = [part.reaching() if over else part.C for part in self.parts]
+    def left(self, over: bool) -> Generator[None, None, _Left]:
+        """What the next finer level takes up; over: see `_Part.reaching`. Yields on the way."""
+        fields = []
+        for part in self.parts:
+            fields.append((yield from part.reaching()) if over else part.C)
         return _Left(self.u, self.known.origin, fields, [part.potentials[2:] for part in self.parts])
 
     def round(self, number: int, key: int) -> Generator[float, None, None]:
@@ -556,6 +554,11 @@ class _Stage:
                 self.us = us
                 self.u = us[0] if len(us) == 1 else sum(part.share * u for u, part in zip(us, self.parts, strict=True))
             yield
+
+
+def _told(step: Step) -> Callable[[object], Step]:
+    """A Step for whatever is done."""
+    return lambda _: step
 
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Place, Step, begins, mapped
+from ..progress import Place, Step, begins, gathered, mapped
 from ..spec import Fill, InputError, around
 from ..transport import Exemplar
 from . import retreat
@@ -245,11 +245,8 @@ class _Job:
         own = yield from assembly.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
         made = known.copy()
         if labels is None:
-            bands = []
-            for band in assembly.render(compute, own, stock):
-                bands.append(band)
-                yield sum(map(len, bands)) / window[0]
-            new = np.concatenate(bands)
+            ready = yield from mapped(assembly.prepared(compute, own, stock), lambda _: 0.0)
+            new = yield from gathered(assembly.render(compute, own, ready), window[0])
             mask = cover(self.work)[at] if known.shape[:2] == size else view.mask
             if self.begin:  # another material keeps its colours: it is to be told from what is around it
                 made[at] = np.where(mask[..., None], new, known[at])

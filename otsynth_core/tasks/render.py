@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from .. import assembly, levels, period, slopes
-from ..assembly import Solution
+from ..assembly import Solution, Stock
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step, between, mapped, portions
+from ..progress import Step, between, gathered, mapped, portions
 from ..roles import NORMALS
 from ..spec import MAX_SIDE, InputError, Render
 from . import retreat
@@ -83,9 +83,11 @@ def rendered(
         if one.role == "id":
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
         elif one.role == "height":
-            surface, lean = yield from mapped(surfaced(kernels, solution, one, sizes), part)
-            images[name], heights = one.restored(_finished(surface, one, sizes)), one
+            surfacing = mapped(surfaced(kernels, solution, one, sizes), _SURFACING)
+            surface, lean = yield from mapped(surfacing, part)
+            finishing, heights = _finished(surface, one, sizes, one.restored), one
             del surface
+            images[name] = yield from mapped(mapped(finishing, _FINISHING), part)
         else:
             if lean is not None:
                 told, rises = _middles(one, heights)
@@ -120,29 +122,16 @@ def averaged(
     bend: how much more heights rise, see `slopes.leaning`, of the whole result at any size; and `slopes.steepness`.
     """
     if one.role == "height":
-        surface, _ = yield from surfaced(kernels, solution, one, sizes)
-        return restored(_finished(surface, one, sizes))
-    stock, size = _stock(solution, one, sizes)
-    yield 0.0
-    own = yield from mapped(assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), size), _CARRYING)
-    at_once = own.size == sizes.own(one)[1]
-    lean, steep = (resized(bend[0], own.size), bend[1]) if bend else (None, 0)
-    whole: np.ndarray = np.empty(0)
-    row = 0
-    for planes in assembly.render(kernels, own, stock):
-        if lean is not None:
-            vectors = slopes.bent(planes[..., :3], steep * lean[row : row + len(planes)])
-            planes = np.concatenate([vectors, planes[..., 3:]], 2)
-        part = restored(planes) if at_once else planes
-        if not row:
-            whole = np.empty((own.size[0], *part.shape[1:]), part.dtype)
-        whole[row : row + len(part)] = part
-        row += len(part)
-        yield 0.2 + 0.8 * row / own.size[0]
-    if at_once:
-        return whole
-    whole = _finished(whole, one, sizes)
-    return np.concatenate([restored(whole[rows]) for rows in portions(*whole.shape[:2])])
+        surface, _ = yield from mapped(surfaced(kernels, solution, one, sizes), _SURFACING)
+        return (yield from mapped(_finished(surface, one, sizes, restored), _FINISHING))
+    own, stock = yield from mapped(_prepared(kernels, solution, one, sizes), between(0, 0.2))
+    parts: Iterable[np.ndarray] = assembly.render(kernels, own, stock)
+    if bend is not None:
+        parts = _bent(parts, resized(bend[0], own.size), bend[1])
+    if own.size == sizes.own(one)[1]:
+        return (yield from mapped(gathered(map(restored, parts), own.size[0]), between(0.2, 1)))
+    whole = yield from mapped(gathered(parts, own.size[0]), between(0.2, 0.8))
+    return (yield from mapped(_finished(whole, one, sizes, restored), _FINISHING))
 
 
 def surfaced(
@@ -152,22 +141,27 @@ def surfaced(
 
     Yields the share that is done.
     """
-    stock, size = _stock(solution, one, sizes)
+    planes, size = _planes(solution, one, sizes)
     yield 0.0
-    exemplar = stock.shape[0], stock.shape[1]
-    own = yield from mapped(assembly.carried(kernels, solution, exemplar, size), _CARRYING)
-    voted, row = np.empty((*own.size, 3 * stock.shape[2]), np.float32), 0
-    for part in assembly.render(kernels, own, slopes.with_differences(stock, solution.around)):
-        voted[row : row + len(part)] = part
-        row += len(part)
-        yield 0.2 + 0.4 * row / own.size[0]
+    exemplar = planes.shape[0], planes.shape[1]
+    steep = yield from mapped(slopes.with_differences(planes, solution.around), lambda _: 0.0)
+    own, stock = yield from mapped(_carried(kernels, solution, steep, size), between(0, 0.2))
+    del steep
+    voted = yield from mapped(gathered(assembly.render(kernels, own, stock), own.size[0]), between(0.2, 0.6))
     wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
     reach = slopes.REACH * min(exemplar)
-    surface = slopes.integrated(voted, wrap, reach)
-    yield 0.8
-    surface = slopes.levelled(surface, stock, wrap, reach)
-    yield 0.9
-    return surface, slopes.leaning(surface, voted, wrap, exemplar)
+    surface = yield from mapped(slopes.integrated(voted, wrap, reach), lambda _: 0.7)
+    surface = yield from mapped(slopes.levelled(surface, planes, wrap, reach), lambda _: 0.8)
+    return surface, (yield from mapped(slopes.leaning(surface, voted, wrap, exemplar), lambda _: 0.9))
+
+
+def _bent(parts: Iterable[np.ndarray], lean: np.ndarray, steep: np.ndarray) -> Iterator[np.ndarray]:
+    """Portions of rows of normals, bent; lean: (H, W, 2), `slopes.leaning`; steep: (2,), `slopes.steepness`."""
+    row = 0
+    for planes in parts:
+        vectors = slopes.bent(planes[..., :3], steep * lean[row : row + len(planes)])
+        row += len(planes)
+        yield np.concatenate([vectors, planes[..., 3:]], 2)
 
 
 def _middles(*maps: Map) -> list[Map]:
@@ -180,26 +174,49 @@ def _middles(*maps: Map) -> list[Map]:
     return found
 
 
-def _stock(solution: Solution, one: Map, sizes: Sizes) -> tuple[np.ndarray, tuple[int, int]]:
+def _prepared(
+    kernels: Kernels, solution: Solution, one: Map, sizes: Sizes
+) -> Generator[float, None, tuple[Solution, Stock]]:
+    """The solution at a map's own size, and what this is put together from. Yields the share that is done."""
+    planes, size = _planes(solution, one, sizes)
+    yield 0.0
+    return (yield from _carried(kernels, solution, planes, size))
+
+
+def _carried(
+    kernels: Kernels, solution: Solution, planes: np.ndarray, size: tuple[int, int]
+) -> Generator[float, None, tuple[Solution, Stock]]:
+    """The solution at a size, and some planes as they are put together through it. Yields the share that is done."""
+    carrying = assembly.carried(kernels, solution, (planes.shape[0], planes.shape[1]), size)
+    own = yield from mapped(carrying, between(0, 0.5))
+    return own, (yield from mapped(assembly.prepared(kernels, own, planes), lambda _: 0.5))
+
+
+def _planes(solution: Solution, one: Map, sizes: Sizes) -> tuple[np.ndarray, tuple[int, int]]:
     """The planes that a map's own are put together from, and at which size (height, width).
 
     A map of fewer pixels than the field is put together at the field's size and reduced.
     """
     (worked, _), (made, _) = sizes.worked, sizes.own(one)
     small = one.size[0] < worked[0]
-    stock = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
-    return stock, solution.size if small else made
+    planes = period.stretched(resized(one.rendered(), worked) if small else one.rendered(), sizes.stretches)
+    return planes, solution.size if small else made
 
 
-def _finished(planes: np.ndarray, one: Map, sizes: Sizes) -> np.ndarray:
-    """Planes as they were put together, at the size that is shown."""
+def _finished(
+    planes: np.ndarray, one: Map, sizes: Sizes, restored: Callable[[np.ndarray], np.ndarray]
+) -> Generator[float, None, np.ndarray]:
+    """What is `restored` from planes as they were put together, at the size that is shown. Yields the share done."""
     made, shown = sizes.own(one)
     if made != shown:  # an axis that is shown at another length than it was made wraps
         planes = period.stretched(planes, _ratios(made, shown), "wrap")
-    return resized(planes, shown)
+    yield 0.0
+    planes = resized(planes, shown)
+    yield 0.0
+    return (yield from gathered((restored(planes[rows]) for rows in portions(*shown)), shown[0]))
 
 
-_CARRYING = between(0, 0.2)
+_SURFACING, _FINISHING = between(0, 0.9), between(0.9, 1)
 
 
 def _nearest(size: tuple[int, int], ratios: tuple[float, float]) -> tuple[np.ndarray, ...]:

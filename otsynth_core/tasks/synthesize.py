@@ -49,8 +49,8 @@ def pattern(maps: MapSet) -> Generator[Step, None, Pattern]:
         raise InputError(
             f"exemplar is {given} px: at 1/{by} of its size, as it is compared, too narrow; crop it along its length"
         )
-    planes = maps.compared()
-    yield begins(planes)
+    for planes in maps.comparing():
+        yield begins(planes)
     tiles = tiling.found(planes)
     yield begins(planes)
     periods = repeats.found(planes, tiles)

@@ -63,8 +63,8 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     least = 2 + 2 * levels.SIDE
     if min(size) < least:
         raise InputError(f"exemplar is {Size(*size[::-1])} px: healing wants {least} px a side; resynthesize it")
-    planes = maps.compared()
-    yield begins(planes)
+    for planes in maps.comparing():
+        yield begins(planes)
     width = request.band or band(planes) * maps.reduction
     yield begins(planes)
     if 2 * width > min(size) - 2 * levels.SIDE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otsynth_core import carrying, kernels
+from otsynth_core import carrying, kernels, tasks
 
 SIDE, MIDDLE = 5, 2
 DOUBLE = (2, 1), (2, 1)
@@ -25,6 +25,10 @@ def carried(
     down, across = (carrying.Axis.of(compute, n, m, (2, 1), SIDE, wraps, start) for n, m, wraps, start in each)
     rows = slice(*rows.indices(field[0]))
     return compute.numpy(carrying.carried(compute.array(C), rows, (down, across), DOUBLE, exemplar, SIDE, around))
+
+
+def reached(compute: kernels.Kernels, C: np.ndarray, wrap: tuple[bool, bool], around: tuple[bool, bool]) -> np.ndarray:
+    return compute.numpy(tasks.finished(carrying.reaching(compute, compute.array(C), (20, 20), wrap, around)))
 
 
 def scattered(shape: tuple[int, int], positions: tuple[int, int]) -> np.ndarray:
@@ -86,13 +90,13 @@ def test_a_piece_that_ends_at_an_edge_goes_on_over_it(provider: kernels.Kernels,
     places = np.arange(12)
     along = np.where(places < 4, 3, np.where(places < 8, places - 4, places - 8 + 2))  # 0 to 3, from 4 on; 2 to 5
     C[axis] = along[:, None] if axis == 0 else along
-    found = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (False, False), (False, False)))
+    found = reached(provider, C, (False, False), (False, False))
     line = found[axis][:, 0] if axis == 0 else found[axis][0]
     assert line.tolist() == [3, 3, 3, -1, 0, 1, 2, 3, 2, 3, 4, 5]
     np.testing.assert_array_equal(found[1 - axis], 5)
-    circle = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (False, False), (True, True)))
+    circle = reached(provider, C, (False, False), (True, True))
     np.testing.assert_array_equal(circle, C)
     C[axis] = 14 + along[:, None] if axis == 0 else 14 + along  # now the last is 19
-    found = provider.numpy(carrying.reaching(provider, provider.array(C), (20, 20), (True, True), (False, False)))
+    found = reached(provider, C, (True, True), (False, False))
     line = found[axis][:, 0] if axis == 0 else found[axis][0]
     assert line.tolist() == [20, 17, 17, 17, 14, 15, 16, 17, 16, 17, 18, 19]  # the field wraps: 19 goes on at its start

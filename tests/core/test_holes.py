@@ -162,7 +162,7 @@ def test_a_line_along_the_hole_is_not_drawn_into_a_haze() -> None:
 def test_coarse_levels_have_lines_of_what_is_known_alone(disc: np.ndarray) -> None:
     picture = np.full((96, 128, 1), 0.5, np.float32)
     picture[:, 20::24] = 0.9  # one pixel wide
-    built = lines.build(picture, 3)
+    built = tasks.finished(lines.build(picture, 3))
     levels = viewed(picture, disc)
     assert [view.exemplar.shape[2] for view in levels] == [view.image.shape[2] for view in levels] == [1, 1, 3]
     far = np.s_[:, :10]  # of the hole, which lies in columns 13 to 22

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otsynth_core import assembly, joints, kernels, progress
+from otsynth_core import assembly, joints, kernels, progress, tasks
 from otsynth_core.assembly import Solution
 from otsynth_core.levels import SIDE
 from otsynth_core.progress import Step
@@ -23,7 +23,7 @@ def solution(compute: kernels.Kernels, C: np.ndarray, exemplar: np.ndarray, size
 
 
 def rendered(compute: kernels.Kernels, one: Solution, planes: np.ndarray) -> np.ndarray:
-    return np.concatenate(list(assembly.render(compute, one, planes)))
+    return np.concatenate(list(assembly.render(compute, one, tasks.finished(assembly.prepared(compute, one, planes)))))
 
 
 def halves(n: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import otsynth_core
-from otsynth_core import InputError, Map, assembly, kernels, slopes, tasks
+from otsynth_core import InputError, Map, assembly, kernels, progress, slopes, tasks
 from otsynth_core.assembly import Solution
 from otsynth_core.maps import MapSet, resized
 from otsynth_core.progress import Step
@@ -122,15 +122,15 @@ def test_slopes_tell_the_surface(wrap: tuple[bool, bool]) -> None:
         u = np.concatenate([u, u[::-1]])
     if wrap[1] and not wrap[0]:
         u = np.concatenate([u, u[:, ::-1]], 1)
-    planes = slopes.with_differences(u[..., None])
+    planes = tasks.finished(slopes.with_differences(u[..., None]))
     for axis, wraps in enumerate(wrap):
         if wraps:
             planes[..., 1 + axis] = np.roll(u, -1, axis) - u
-    whole = slopes.integrated(planes, wrap, 1e3)[..., 0]
+    whole = tasks.finished(slopes.integrated(planes, wrap, 1e3))[..., 0]
     np.testing.assert_allclose(whole - whole.mean(), u - u.mean(), atol=0.01)
     level = planes.copy()
     level[..., 0] = 5
-    flat = slopes.integrated(level, wrap, 10)[..., 0]
+    flat = tasks.finished(slopes.integrated(level, wrap, 10))[..., 0]
     assert flat.mean() == pytest.approx(5, abs=0.01)  # the voted level holds
     assert flat.std() == pytest.approx(u.std(), rel=0.5)  # with the slopes on it
 
@@ -195,14 +195,50 @@ def test_normals_of_opengl_and_directx_lie_in_one_folder(material: dict[str, np.
         assert together.weight(together.maps["wall_NormalDX"]) == wanted
 
 
+@pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, False)])
+def test_portions_of_rows_make_the_same_surface(wrap: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    def surface() -> list[np.ndarray]:
+        voted = tasks.finished(slopes.with_differences(u, wrap))
+        voted[..., 1:] *= 0.8
+        heights = tasks.finished(slopes.integrated(voted, wrap, 4))
+        levelled = tasks.finished(slopes.levelled(heights, u, wrap, 4))
+        return [voted, heights, levelled, tasks.finished(slopes.leaning(levelled, voted, wrap, (40, 56)))]
+
+    u = blobs(40, 56, 1)
+    whole = surface()
+    monkeypatch.setattr(progress, "FEW", 2)
+    monkeypatch.setattr(progress, "PORTION", 200)
+    for one, parts in zip(whole, surface(), strict=True):
+        np.testing.assert_allclose(parts, one, atol=1e-5)
+
+
+@pytest.mark.parametrize("by", [1, 2])
+def test_portions_of_rows_make_the_same_planes(by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all of a map tells, as whether it is opaque, grey or bright, holds for each of its portions."""
+    alpha = np.full((60, 80, 1), 255, np.uint8)
+    alpha[40:] = 100
+    tinted = np.repeat((255 * blobs(60, 80, 1)).astype(np.uint8), 3, 2)
+    tinted[50:, :, 1] //= 2
+    light = Map((blobs(60, 80, 3) * np.linspace(0, 50, 60)[:, None, None]).astype(np.float32), linear=True)
+    normals = np.zeros((60, 80, 3), np.float32) + (0, 0, 1)
+    normals[30:, :, :2] = -0.6, 0.5
+    for given in (np.concatenate([tinted, alpha], 2), tinted, light, {"color": tinted, "normal": normals}):
+        maps = MapSet.of(given)
+        monkeypatch.setattr("otsynth_core.maps.PORTION", 2**20)
+        whole = maps.compared(by)
+        monkeypatch.setattr("otsynth_core.maps.PORTION", 700)
+        assert len(list(maps.comparing(by))) > 6
+        np.testing.assert_array_equal(maps.compared(by), whole)
+
+
 def test_a_surface_as_voted_leans_no_other_way() -> None:
     u = blobs(40, 56, 1)
     for axis, name in enumerate(("down", "across")):
-        voted = slopes.with_differences(u)
-        whole = slopes.leaning(u, voted, (False, False), (40, 56))
+        voted = tasks.finished(slopes.with_differences(u))
+        whole = tasks.finished(slopes.leaning(u, voted, (False, False), (40, 56)))
         np.testing.assert_allclose(whole, 0, atol=1e-4)
         voted[..., 1 + axis] -= 0.5
-        lean = slopes.leaning(u, voted, (False, False), (40, 56))[1:-1, 1:-1]
+        lean = tasks.finished(slopes.leaning(u, voted, (False, False), (40, 56)))
         np.testing.assert_allclose(lean[..., axis], 0.5 * (40, 56)[axis], rtol=1e-3, err_msg=name)
         np.testing.assert_allclose(lean[..., 1 - axis], 0, atol=1e-4)
 

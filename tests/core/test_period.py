@@ -170,7 +170,9 @@ def test_a_grid_that_does_not_fit_is_not_forced_into_its_cells() -> None:
     assert period.kept((sure, sure), (78, 104), (False, True)) == (sure, sure)
     e, compute = tiles(52, 4), kernels.load("numpy")
     work = transport.solve(compute, [transport.Exemplar(e, (sure, sure))], (78, 78), both, 0, levels.EFFORTS["draft"])
-    made = np.concatenate(list(assembly.render(compute, tasks.finished(work)[0], e)))
+    (solution,) = tasks.finished(work)
+    stock = tasks.finished(assembly.prepared(compute, solution, e))
+    made = np.concatenate(list(assembly.render(compute, solution, stock)))
     for axis in (0, 1):
         assert made.mean((axis, 2)).min() < 0.35  # a line, not a smear of it
 

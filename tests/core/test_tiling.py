@@ -58,6 +58,16 @@ def test_what_is_small_does_not_tell(shape: tuple[int, ...]) -> None:
     assert tiling.found(np.random.default_rng(0).random(shape, np.float32)) == (False, False)
 
 
+def test_the_middle_of_a_large_picture_is_not_looked_at() -> None:
+    u = blobs(700, 96, 3)
+    kept = tiling._edges(u, 4)
+    assert len(kept[0]) < 400
+    for n, (level, whole) in enumerate(zip(kept, pyramid.build(u, 4, BOTH), strict=True)):
+        near = tiling.NEAR + 1
+        for rows in (slice(near), slice(-near, None)):
+            np.testing.assert_array_equal(level[rows], whole[rows], err_msg=str(n))
+
+
 def test_photographs_are_cut_off(photo: np.ndarray) -> None:
     assert tiling.found(photo) == (False, False)
 
@@ -65,13 +75,12 @@ def test_photographs_are_cut_off(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("ways", WAYS)
 def test_levels_know_no_edge(ways: tuple[bool, bool]) -> None:
     u, turn = blobs(64, 96, 3), [16 * goes for goes in ways]
-    for build in (pyramid.build, lines.build):
-        levels = build(u, 5, ways), build(np.roll(u, turn, (0, 1)), 5, ways)
-        for n, (one, turned) in enumerate(zip(*levels, strict=True)):
-            moved = np.roll(one, [step >> n for step in turn], (0, 1))
-            np.testing.assert_allclose(moved[..., :3], turned[..., :3], atol=1e-5)
-            if n > lines.FINEST:  # their weight is of the whole level, in another order
-                np.testing.assert_allclose(moved, turned, rtol=1e-3, atol=1e-4)
+    levels = [tasks.finished(lines.build(one, 5, ways)) for one in (u, np.roll(u, turn, (0, 1)))]
+    for n, (one, turned) in enumerate(zip(*levels, strict=True)):
+        moved = np.roll(one, [step >> n for step in turn], (0, 1))
+        np.testing.assert_allclose(moved[..., :3], turned[..., :3], atol=1e-5)
+        if n > lines.FINEST:  # their weight is of the whole level, in another order
+            np.testing.assert_allclose(moved, turned, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("ways", WAYS)
@@ -108,7 +117,7 @@ def test_a_tile_is_not_laid_beside_itself() -> None:
 @pytest.mark.parametrize("ways", WAYS)
 def test_differences_go_on(ways: tuple[bool, bool]) -> None:
     u = blobs(20, 24, 2)
-    planes = slopes.with_differences(u, ways)
+    planes = tasks.finished(slopes.with_differences(u, ways))
     for axis, goes in enumerate(ways):
         last, first = np.take(u, -1, axis), np.take(u, 0 if goes else -1, axis)
         wanted = first - last if goes else last - np.take(u, -2, axis)

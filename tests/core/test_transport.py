@@ -101,6 +101,29 @@ def test_downsample_keeps_constants_and_halves(shape: tuple[int, int, int]) -> N
     np.testing.assert_allclose(u, 0.25, rtol=1e-6)
 
 
+@pytest.mark.parametrize("around", [(True, False), (False, True)])
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_filters_are_sums_of_pixels_in_bands_of_any_height(
+    around: tuple[bool, bool], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    u = np.random.default_rng(0).random((21, 18, 2), np.float32)
+    monkeypatch.setattr(pyramid, "CACHED", rows * 18 * 2)
+
+    def summed(taps: np.ndarray, before: int, step: int, every: int) -> np.ndarray:
+        made = u
+        for axis, goes in enumerate(around):
+            n = made.shape[axis]
+            at = np.pad(np.arange(n), 8 * step, mode="wrap" if goes else "symmetric")
+            starts = 8 * step - before + every * np.arange(n // every)
+            made = sum(tap * made.take(at[starts + k * step], axis) for k, tap in enumerate(taps))
+        return made
+
+    np.testing.assert_allclose(pyramid.downsample(u, around), summed(pyramid.TAPS, 1, 1, 2), rtol=1e-5)
+    for step in (1, 3):
+        wanted = summed(pyramid.BINOMIAL, 2 * step, step, 1)
+        np.testing.assert_allclose(pyramid.smooth(u, around, step), wanted, rtol=1e-5)
+
+
 def test_downsample_is_centred_between_pixels() -> None:
     ramp = np.arange(32, dtype=np.float32)[:, None, None] * np.ones((1, 32, 1), np.float32)
     np.testing.assert_allclose(pyramid.downsample(ramp)[2:-2, 4, 0], 2 * np.arange(2, 14) + 0.5, rtol=1e-6)
