@@ -180,6 +180,13 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[No
     return made
 
 
+def met(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The new picture, all of it moved by what lies between its differences from the old one along the mask's rim."""
+    near = depth(~mask, RIM + 1)
+    rim = (near > 0) & (near <= RIM)
+    return new + filled(np.where(rim[..., None], old - new, 0), rim, most=0)
+
+
 def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """How far the new picture is moved under a mask, and what it is anywhere outside.
 

@@ -40,6 +40,23 @@ def found(exemplar: np.ndarray) -> tuple[bool, bool]:
     return down, across
 
 
+def in_step(u: np.ndarray, length: float) -> bool:
+    """Whether rows that repeat every `length`, of u (H, W, C), go on from the last to the first as within.
+
+    The edge may lie along a strong contour then, as `found` does not allow: it has to be as strong a period further in.
+    """
+    whole = round(len(u) / length)
+    if whole < 2 or abs(len(u) / length - whole) * length > 1:
+        return False
+    places = np.rint(np.arange(whole) * len(u) / whole).astype(int)
+    for rows in (1, NEAR):
+        before, after = (u[(places[:, None] + np.arange(rows) - back) % len(u)].mean(1) for back in (rows, 0))
+        jumps = np.abs(after - before).mean((1, 2))
+        if jumps[0] > JUMP * jumps[1:].max():
+            return False
+    return True
+
+
 def _edges(u: np.ndarray, many: int) -> list[np.ndarray]:
     """So many levels of u (H, W, C), fine first; without what lies between its first rows and its last, if that is
     farther away than anything that is looked at."""

@@ -9,13 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from .. import assembly, boxes, holes, levels, repeats, transport
+from .. import assembly, boxes, holes, levels, pyramid, repeats, slopes, transport
 from ..assembly import Solution
 from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Place, Step, begins, gathered, mapped
+from ..progress import Made, Place, Step, begins, gathered, mapped
+from ..roles import NORMALS
 from ..spec import Fill, InputError, around
 from ..transport import Exemplar
 from . import retreat
@@ -24,6 +25,7 @@ from .result import Result
 
 REACH = 192
 """How far around a part of the hole, in pixels, material is taken from; as far as the part is long, if that is more."""
+NOTHING = "mask: it covers nothing, so nothing was filled: the image is returned as it is"
 PLENTY = 4096
 """So many patches near the hole are enough of those that were chosen to be taken from; or half of them."""
 
@@ -44,8 +46,9 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     task = _Task(maps, soft, wrap, source, other)
     computed = yield from retreat.computed(request, partial(task.run, request))
     images, seconds = computed.made
-    count = int((soft > 0).sum())
-    return Result(request, maps, images, None, computed.device, seconds, (None, None), computed.retreats, filled=count)
+    count, retreats = int((soft > 0).sum()), computed.retreats
+    notes = () if count else (NOTHING,)
+    return Result(request, maps, images, None, computed.device, seconds, (None, None), retreats, count, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -184,17 +187,18 @@ class _Job:
         )
         (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
         last = self._placed(views, lead, solution.last)
-        for name in self.maps.maps:
+        lean: _Lean | None = None
+        for name, one in sorted(self.maps.maps.items(), key=lambda item: item[1].role != "height"):
             whole = images[name]
             size = whole.shape[0], whole.shape[1]
             index = self.crop.scaled(lead, size).index(size)
             cover = partial(self.crop.covering, size=lead, other=size)
             part, keep = whole[index], cover(self.keep)
-            if self.maps.maps[name].role == "id":
+            if one.role == "id":
                 keep = keep & (cover(self.soft) >= WHITE)
             ratio = size[0] / lead[0], size[1] / lead[1]
-            putting = self._put_together(compute, solution, views[0], name, cover, ratio)
-            made = yield from mapped(putting, lambda _: last)
+            putting = self._put_together(compute, solution, views[0], name, cover, ratio, lean)
+            made, lean = yield from mapped(putting, lambda _: last)
             part[keep] = made[keep]
             whole[index] = part
             yield last
@@ -218,11 +222,13 @@ class _Job:
         name: str,
         cover: Callable[[np.ndarray], np.ndarray],
         ratio: tuple[float, float],
-    ) -> Generator[float, None, np.ndarray]:
+        lean: _Lean | None,
+    ) -> Generator[float, None, tuple[np.ndarray, _Lean | None]]:
         """The crop of a map with the solved part in it; one of fewer pixels is made larger on the way.
 
         cover: brings masks of the crop into the map's own pixels; ratio: of these to the leading map's, down and
-        across. Yields after each portion.
+        across; lean: of the heights that were put together before, by which normals are bent. Of heights theirs is
+        returned as well. Yields after each portion.
         """
         one, old = self.maps.maps[name], self.old[name]
         size, labelled = old.size, one.role == "id"
@@ -244,20 +250,63 @@ class _Job:
         window = at[0].stop - at[0].start, at[1].stop - at[1].start
         own = yield from assembly.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
         made = known.copy()
-        if labels is None:
-            ready = yield from mapped(assembly.prepared(compute, own, stock), lambda _: 0.0)
-            new = yield from gathered(assembly.render(compute, own, ready), window[0])
-            mask = cover(self.work)[at] if known.shape[:2] == size else view.mask
-            if self.begin:  # another material keeps its colours: it is to be told from what is around it
-                made[at] = np.where(mask[..., None], new, known[at])
-            else:
-                made[at] = yield from mapped(holes.stitched(new, known[at], mask), lambda _: 1.0)
-        else:
-            made[at] = (yield from assembly.elect(compute, own, stock[..., 0]))[..., None]
-        made = fit(made, size)
         if values is not None:
-            return values[made[..., 0]].reshape(*size, *one.image.shape[2:])
-        return _blended(one, made, old, cover(self.soft))
+            made[at] = (yield from assembly.elect(compute, own, stock[..., 0]))[..., None]
+            made = fit(made, size)
+            return values[made[..., 0]].reshape(*size, *one.image.shape[2:]), lean
+        mask = np.zeros(known.shape[:2], bool)
+        mask[at] = cover(self.work)[at] if known.shape[:2] == size else view.mask
+        surface = one.role == "height"
+        shown = (yield from _silent(slopes.with_differences(stock))) if surface else stock
+        ready = yield from _silent(assembly.prepared(compute, own, shown))
+        new = yield from gathered(assembly.render(compute, own, ready), window[0])
+        if surface:
+            whole, more = yield from _silent(_surfaced(new, known, mask, at, stock))
+            new, lean = whole[at], _Lean(taken[..., 0], more)
+        elif one.role in NORMALS and lean is not None:
+            steep = slopes.steepness(taken[..., :3], lean.heights, (lean.heights.shape[0], lean.heights.shape[1]))
+            more = resized(lean.more, (known.shape[0], known.shape[1]))[at]
+            vectors = slopes.bent(new[..., :3], steep * more)
+            new = np.concatenate([vectors, new[..., 3:]], 2)
+        if self.begin and not surface:  # another material keeps its colours: it is to be told from what is around it
+            made[at] = np.where(mask[at][..., None], new, known[at])
+        else:
+            made[at] = yield from _silent(holes.stitched(new, known[at], mask[at]))
+        return _blended(one, fit(made, size), old, cover(self.soft)), lean
+
+
+@dataclass(frozen=True)
+class _Lean:
+    """heights: (h, w) that were taken from; more: (H, W, 2) of a crop, how much more the new ones rise than was voted,
+    see `slopes.leaning`."""
+
+    heights: np.ndarray
+    more: np.ndarray
+
+
+def _surfaced(
+    voted: np.ndarray, known: np.ndarray, mask: np.ndarray, at: tuple[slice, ...], stock: np.ndarray
+) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
+    """Heights (H, W, C) under a mask by the slopes that were voted for, meeting those around; and `slopes.leaning`.
+
+    voted: (h, w, 3 C) of the window at; known: (H, W, C); stock: what they were taken from. Yields on the way.
+    """
+    c, ways, sides = known.shape[2], (False, False), (stock.shape[0], stock.shape[1])
+    planes = yield from slopes.with_differences(known)
+    touched = mask, mask | np.roll(mask, -1, 0), mask | np.roll(mask, -1, 1)  # differences lead to the next pixel
+    for n, where in enumerate(touched):
+        np.copyto(planes[at][..., n * c : (n + 1) * c], voted[..., n * c : (n + 1) * c], where=where[at][..., None])
+        yield
+    heights = holes.met((yield from slopes.integrated(planes, ways, slopes.REACH * min(sides))), known, mask)
+    yield
+    (least, most), (low, high) = pyramid.bounds(known), pyramid.bounds(stock)
+    heights = np.where(mask[..., None], heights.clip(np.minimum(least, low), np.maximum(most, high)), known)
+    return heights, (yield from slopes.leaning(heights, planes, ways, sides))
+
+
+def _silent(work: Generator[object, None, Made]) -> Generator[float, None, Made]:
+    """Work that does not tell which share of it is done."""
+    return mapped(work, lambda _: 0.0)
 
 
 def _blended(one: Map, made: np.ndarray, old: Map, soft: np.ndarray) -> np.ndarray:

@@ -76,10 +76,10 @@ def rendered(
     images, lean = {}, None
     pixels = pixels_of(maps, sizes)
     whole, done = sum(pixels.values()), 0
-    order = ("height", *NORMALS)  # normals are bent by heights
-    for name in sorted(maps.maps, key=lambda name: (*order, maps.maps[name].role).index(maps.maps[name].role)):
-        one, part = maps.maps[name], between(done / whole, (done + pixels[name]) / whole)
-        lean, bend = lean if one.role in NORMALS else None, None
+    order = sorted(maps.maps.items(), key=lambda item: (item[1].role != "height", item[1].role not in NORMALS))
+    for name, one in order:  # heights come first, and bend normals
+        part, bend = between(done / whole, (done + pixels[name]) / whole), None
+        lean = lean if one.role in NORMALS else None
         if one.role == "id":
             images[name] = yield from mapped(elected(kernels, solution, one, sizes), part)
         elif one.role == "height":

@@ -73,15 +73,10 @@ class Result:
             "device": self.device,
             **self._kind(size),
             "retreats": list(self.retreats),
-            "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self._noted()],
+            "warnings": [*(f"{name}: {words}" for name, words in self.maps.warnings().items()), *self.notes],
             "seconds": round(sum(self.seconds), 3),
             "seconds_per_level": [round(s, 3) for s in self.seconds],
         }
-
-    def _noted(self) -> list[str]:
-        if self.filled != 0:
-            return list(self.notes)
-        return ["mask: it covers nothing, so nothing was filled: the image is returned as it is"]
 
     def _kind(self, size: Size) -> dict[str, Any]:
         """What only results of this kind have to tell."""

@@ -67,14 +67,22 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
         yield begins(planes)
     width = request.band or band(planes) * maps.reduction
     yield begins(planes)
-    if 2 * width > min(size) - 2 * levels.SIDE:
-        raise InputError(f"band is {width} px: nothing of {Size(*size[::-1])} px would be kept; choose a narrower one")
-    mask = np.ones(size, bool)
-    mask[width:-width, width:-width] = False
     tiles = tiling.found(planes)
     yield begins(planes)
     periods = repeats.found(planes, tiles)
-    torn = [
+    yield begins(planes)
+    mask, notes = np.zeros(size, bool), []
+    for axis, (side, goes_on, own) in enumerate(zip(size, tiles, periods, strict=True)):
+        edges = ("top and bottom", "left and right")[axis]
+        if goes_on or (own is not None and own.sure and tiling.in_step(planes.swapaxes(0, axis), own.length)):
+            notes.append(f"{edges} meet already: nothing was healed there; resynthesize makes them new")
+        elif side - 2 * width < 2 * levels.SIDE:
+            raise InputError(
+                f"band is {width} px: of {side} px only {max(0, side - 2 * width)} would be kept; choose a narrower one"
+            )
+        else:
+            np.moveaxis(mask, axis, 0)[np.r_[:width, -width:0]] = True
+    notes += [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"
         for found, side, n in zip(periods, size, planes.shape, strict=False)
@@ -84,7 +92,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     del planes  # a large array, and not needed any more
     wrapped = Fill(wrap="both", **_shared(request))
     result = yield from fill.steps(wrapped, maps, fill.Region(mask))
-    return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(torn)))
+    return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(notes)))
 
 
 def band(planes: np.ndarray) -> int:

@@ -114,6 +114,33 @@ def test_heights_have_no_cliffs(material: dict[str, np.ndarray], made: otsynth_c
     assert off < max(0.02, 0.8 * before)
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_what_is_filled_into_heights_has_no_cliffs(other: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it a pit with a rim, and normals follow it: as in what is made anew as a whole."""
+    maps = {name: image for name, image in aligned(128, 144).items() if name in ("color", "normal")}
+    y = np.linspace(0, 1.5, 128, dtype=np.float32)[:, None]
+    height = blobs(128, 144, 4)[..., 0] + y  # what is alike lies at many levels
+    maps |= {"height": height, "normal": normals(height)}
+    mask = np.zeros((128, 144), bool)
+    mask[40:90, 40:100] = True
+    region = np.s_[38:92, 38:102]
+    turned = {"color": maps["color"][::-1], "height": height[::-1], "normal": normals(height[::-1])}
+    given: dict = {"other": turned} if other else {}
+
+    def steepest(u: np.ndarray) -> float:
+        return max(float(np.abs(np.diff(u[region], axis=axis)).max()) for axis in (0, 1))
+
+    images = otsynth_core.fill(maps, mask, device="numpy", **given).images
+    assert images["height"][~mask].tobytes() == height[~mask].tobytes()
+    assert steepest(images["height"]) < 1.3 * steepest(height)
+    _, scale = sets.off(maps["normal"], height)
+    with monkeypatch.context() as patch:
+        patch.setattr(slopes, "bent", lambda normals, lean: normals)
+        voted = otsynth_core.fill(maps, mask, device="numpy", **given).images
+    angles = [sets.off(made["normal"][region], made["height"][region], scale)[0] for made in (images, voted)]
+    assert angles[0] < 0.8 * angles[1]
+
+
 @pytest.mark.parametrize("wrap", [(True, True), (True, False), (False, True), (False, False)])
 def test_slopes_tell_the_surface(wrap: tuple[bool, bool]) -> None:
     y, x = np.mgrid[:40, :56] * 2 * np.pi
