@@ -405,9 +405,13 @@ def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for m in size:
         n = len(planes)
         if m < n:
-            edges = np.arange(m) * n // m
-            sums = np.add.reduceat(planes, edges, 0)
-            planes = sums / np.diff(np.append(edges, n))[:, None, None].astype(np.float32)
+            starts, parts = np.divmod(np.arange(m) * n, m)
+            sums = np.add.reduceat(planes, starts, 0)
+            if parts.any():  # a pixel that two share
+                shared = (parts / m).astype(np.float32)[:, None, None] * planes[starts]
+                sums -= shared
+                sums[:-1] += shared[1:]
+            planes = sums / np.float32(n / m)
         elif m > n:
             at = ((np.arange(m) + 0.5) * n / m - 0.5).clip(0, n - 1)
             i = np.minimum(at.astype(int), max(0, n - 2))

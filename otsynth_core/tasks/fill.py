@@ -354,8 +354,11 @@ def _inside(crop: Box, part: Box) -> np.ndarray:
 
 
 def _reduced(mask: np.ndarray, by: int) -> np.ndarray:
-    """A mask at the work size, cut as `resized` cuts: where it is true anywhere."""
+    """A mask as `resized` reduces planes: where it is true anywhere under a pixel."""
     for _ in (0, 1) if by > 1 else ():
-        n = len(mask)
-        mask = np.logical_or.reduceat(mask, np.arange(-(-n // by)) * n // -(-n // by), 0).T
+        n, m = len(mask), -(-len(mask) // by)
+        starts, parts = np.divmod(np.arange(m) * n, m)
+        reduced = np.logical_or.reduceat(mask, starts, 0)
+        reduced[:-1] |= mask[starts[1:]] & (parts[1:] > 0)[:, None]
+        mask = reduced.T
     return mask

@@ -114,6 +114,21 @@ def test_heights_have_no_cliffs(material: dict[str, np.ndarray], made: otsynth_c
     assert off < max(0.02, 0.8 * before)
 
 
+@pytest.mark.parametrize(("n", "m"), [(96, 64), (96, 48), (1023, 512), (41, 40), (40, 41), (7, 5)])
+def test_a_smaller_picture_has_the_mean_of_what_lies_under_each_pixel(n: int, m: int) -> None:
+    """Of parts of pixels as well, or rows would differ in sharpness by turns, and lie beside their places."""
+    middles = (np.arange(n) + 0.5) / n
+    ramp = resized(np.tile(middles.astype(np.float32)[:, None, None], (1, 6, 1)), (m, 6))[:, 0, 0]
+    inner = slice(2, -2) if m > n else slice(None)
+    np.testing.assert_allclose(
+        ramp[inner], ((np.arange(m) + 0.5) / m)[inner], atol=2e-6 if n % m == 0 or m > n else 0.2 / n
+    )
+    if 2 * n == 3 * m:
+        u = np.random.default_rng(0).random((n, 500, 1), np.float32)
+        rows = resized(u, (m, 500)).std((1, 2))
+        assert rows.max() < 1.25 * rows.min()
+
+
 @pytest.mark.parametrize("other", [False, True])
 def test_what_is_filled_into_heights_has_no_cliffs(other: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is it a pit with a rim, and normals follow it: as in what is made anew as a whole."""
