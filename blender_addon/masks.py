@@ -35,15 +35,18 @@ def check(names: Iterable[str], numbers: Sequence[int | None]) -> None:
     """Raises InputError, before anything is read, where a mask among images of these names is not of these tiles."""
     for name in names:
         image = bpy.data.images.get(name) if name else None
-        for number in numbers if image is not None and PAINTED in image else ():
+        for number in numbers if image is not None else ():
             _check_tile(image, number)
 
 
 def _check_tile(image: bpy.types.Image, number: int | None) -> None:
-    if (number or 0) != image[TILE]:
+    if PAINTED in image and (number or 0) != image[TILE]:
         raise InputError(
             f'Mask "{image.name}" is of tile {image[TILE]}, not {number}: fill the active tile, or press Paint Mask'
         )
+    tiles = pixels.numbers(image)
+    if number is not None and tiles and number not in tiles:
+        raise InputError(f'Mask "{image.name}" has no tile {number}: add it, or choose an image without tiles')
 
 
 def read(name: str, sources: list[Source], pictures: list[pixels.Picture], number: int | None) -> np.ndarray:
@@ -56,15 +59,15 @@ def read(name: str, sources: list[Source], pictures: list[pixels.Picture], numbe
     if image is None:
         what = f'There is no image "{name}"' if name else "No mask is chosen"
         raise InputError(f"{what}: choose an image that is white where to fill, or press Paint Mask")
+    _check_tile(image, number)
     if PAINTED not in image:
-        tile = number if number in pixels.numbers(image) else None
-        return pixels.read(image, "other", tile).map.image
+        tile = None if image.source != "TILED" else number or image.tiles.active.number
+        return pixels.read(image, "other", tile).map.uncovered
     original = image[PAINTED]  # nothing, once that image is gone
     of = next((i for i, source in enumerate(sources) if source.image == original), None)
     if of is None:
         owner = f'"{original.name}"' if isinstance(original, bpy.types.Image) else "an image that is gone"
         raise InputError(f'Mask "{name}" was painted on a copy of {owner}: press Paint Mask for this image')
-    _check_tile(image, number)
     shown, now = copied(pictures[of]), _bytes(image)
     if now.shape != shown.shape or _checksum(shown) != image[CLEAN]:
         changed = f'"{sources[of].image.name}" has changed since mask "{name}" was made of it'

@@ -25,7 +25,7 @@ PAINTED = "otsynth_painted"
 LEFT_OUT = "none"
 """In the place of a role: the image is no part of the material's set."""
 
-_KEPT = ("projection", "projection_blend", "interpolation", "extension", "parent")
+_KEPT = ("projection", "projection_blend", "interpolation", "extension", "parent", "mute")
 _DRAWN = 300
 """About how high an Image Texture node is drawn, with a gap; headless Blender does not know."""
 _TITLE = 60
@@ -424,6 +424,8 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
             new.image = image
             for name in _KEPT:
                 setattr(new, name, getattr(old, name))
+            for mapping in ("texture_mapping", "color_mapping"):
+                _copy(getattr(old, mapping), getattr(new, mapping))
             x, y = old.location
             if around is not None:
                 new.parent = around
@@ -434,10 +436,17 @@ def place(made: list[tuple[Places, bpy.types.Image]], kind: str, frame: str | No
             new[MADE_OF] = old[KEY] = _key(tree, old) or uuid.uuid4().hex
             new[KIND], new[TURN] = kind, _turn(tree)
             for link in old.inputs["Vector"].links:
-                tree.links.new(link.from_socket, new.inputs["Vector"])
+                tree.links.new(link.from_socket, new.inputs["Vector"]).is_muted = link.is_muted
             new.select = False
         tree.nodes.active = active
     return tuple(placed)
+
+
+def _copy(old: bpy.types.bpy_struct, new: bpy.types.bpy_struct) -> None:
+    """Every setting of one on the other."""
+    for setting in old.bl_rna.properties:
+        if not setting.is_readonly:
+            setattr(new, setting.identifier, getattr(old, setting.identifier))
 
 
 def replace(made: list[tuple[Places, bpy.types.Image]], kind: str) -> bool:

@@ -46,7 +46,7 @@ def read(context: bpy.types.Context, options: Any, sources: list[Source]) -> Par
         others = [_of_its_role(others[0], sources[0])]
     amount = None
     if options.t_map:
-        amount = _active(_named(options.t_map, "share map"), "other").map.image
+        amount = _active(_named(options.t_map, "share map"), "other").map.uncovered
     return Partner(sources, Beside(other=_maps(others), amount=amount), tuple(notes))
 
 

@@ -479,7 +479,7 @@ def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
     if options.task == Render.task:
         return Field.load(options.field)
     named = {name: getattr(options, name, None) for name in BESIDE}
-    told = {name: files.read(path).pixels if path else None for name, path in named.items()}
+    told = {name: _mask(path) if path else None for name, path in named.items()}
     other = None
     if getattr(options, "other", None):
         _, other = _material(dict.fromkeys(_maps_of(options, options.other), ""), {})
@@ -490,6 +490,11 @@ def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
         assert told["mask"] is not None
         return Region(told["mask"], told["source_mask"], other)
     return None
+
+
+def _mask(path: Path) -> np.ndarray:
+    picture = files.read(path)
+    return Map(picture.pixels, associated=picture.associated or not picture.alpha).uncovered
 
 
 def _told_of(source: files.Picture, image: np.ndarray, about: dict[str, object]) -> files.Picture:
@@ -553,7 +558,8 @@ def _material(roles: dict[Path, str], weights: dict[str, float]) -> tuple[dict[P
     for path, role in roles.items():
         picture, among = pictures[path], len(roles) > 1
         role = role or guessed(path.name, among) or ("other" if among else "color")
-        maps[str(path)] = Map(picture.pixels, role, picture.linear, picture.associated, weights.get(role))
+        alone = picture.associated or not picture.alpha  # the last channel covers no other
+        maps[str(path)] = Map(picture.pixels, role, picture.linear, alone, weights.get(role))
     return pictures, MapSet.of(maps)
 
 

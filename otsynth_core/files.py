@@ -61,7 +61,7 @@ class Picture:
     """Values as the file has them, (H, W, C) of uint8, uint16, float16 or float32, and what a result inherits.
 
     Alpha is straight, or colour is `associated`: multiplied by it, as in OpenEXR and many a TIFF file. `linear`: not
-    encoded.
+    encoded. `alpha`: whether the last of 2 or 4 channels is that; it may be depth, or a mask that a TIFF file packs.
     """
 
     pixels: np.ndarray
@@ -69,6 +69,7 @@ class Picture:
     linear: bool = False
     associated: bool = False
     names: tuple[str, ...] = ()  # of channels, where the file has its own
+    alpha: bool = True
 
 
 def read(path: str | Path) -> Picture:
@@ -109,11 +110,12 @@ def read(path: str | Path) -> Picture:
         turned = spec.get_int_attribute("Orientation", 1)
         attributes = {name: value for name in KEPT if (value := spec.getattribute(name)) is not None}
         names = tuple(spec.channelnames) if kind == "OPENEXR" else ()
-        covered = kind == "TIFF" and spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
+        alpha = spec.alpha_channel >= 0 or kind not in ("OPENEXR", "TIFF")
+        multiplied = kind == "OPENEXR" or (kind == "TIFF" and not spec.get_int_attribute("oiio:UnassociatedAlpha"))
     pixels = pixels.reshape(spec.height, spec.width, spec.nchannels)
     floats = pixels.dtype.kind == "f"
-    associated = spec.nchannels in (2, 4) and (kind == "OPENEXR" or covered)
-    return Picture(_upright(pixels, turned), attributes, floats, associated, names)
+    associated = spec.nchannels in (2, 4) and alpha and multiplied
+    return Picture(_upright(pixels, turned), attributes, floats, associated, names, alpha)
 
 
 def _library() -> ModuleType:
@@ -229,7 +231,7 @@ def _write(path: Path, part: Path, picture: Picture) -> bool:
     if picture.names:
         spec.channelnames = picture.names
     if channels in (2, 4):
-        spec.alpha_channel = channels - 1
+        spec.alpha_channel = channels - 1 if picture.alpha else -1
     if not associated:
         spec.attribute("oiio:UnassociatedAlpha", 1)
     kind = _format(path)[1]
@@ -259,7 +261,7 @@ def _held(path: Path, picture: Picture) -> tuple[np.ndarray, bool]:
     """
     kind, pixels = _format(path)[0], picture.pixels
     associated = kind == "OPENEXR" or (kind == "TIFF" and picture.associated)
-    if pixels.shape[2] not in (2, 4) or associated == picture.associated:
+    if pixels.shape[2] not in (2, 4) or not picture.alpha or associated == picture.associated:
         return pixels, associated
     whole, alpha = pixels.dtype.kind == "u", pixels[..., -1:].astype(np.float64)
     most = float(np.iinfo(pixels.dtype).max) if whole else 1.0

@@ -46,8 +46,8 @@ class Map:
     """One image, as it is stored: straight alpha, encoded colour unless `linear`, rows from the top.
 
     image: (H, W) or (H, W, 1 to 4) of uint8, uint16 or finite floats. role: one of `roles.ROLES`. linear: colour is in
-    light's own units, of any range. associated: colour is multiplied by its alpha. weight: beside other maps, 0 where
-    it only follows; None for the role's own.
+    light's own units, of any range. associated: colour is multiplied by its alpha, or the last channel is none that
+    covers others. weight: beside other maps, 0 where it only follows; None for the role's own.
     """
 
     image: np.ndarray
@@ -109,6 +109,11 @@ class Map:
     def has_alpha(self) -> bool:
         """Whether the last channel covers the others: it does in colour, elsewhere it is one more."""
         return self.channels in (2, 4) and self.role in ("color", "emission") and not self.associated
+
+    @property
+    def uncovered(self) -> np.ndarray:
+        """The image of a mask: alpha covers it, but not once more where it is multiplied by it already."""
+        return self.image[..., :-1] if self.associated and self.channels in (2, 4) else self.image
 
     @cached_property
     def opaque(self) -> bool:

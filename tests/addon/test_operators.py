@@ -46,11 +46,20 @@ def test_tile_is_the_cores_result_in_a_new_node(scene: Scene, channels: int) -> 
         assert (made[..., 3] == 255).all()
 
 
-def test_the_node_is_like_its_source(scene: Scene) -> None:
+@pytest.mark.parametrize("muted", [False, True])
+def test_the_node_is_like_its_source(scene: Scene, muted: bool) -> None:
+    old = scene.node
+    old.mute = old.inputs["Vector"].links[0].is_muted = muted
+    old.texture_mapping.scale, old.texture_mapping.mapping_x = (4, 3, 2), "Z"
+    old.color_mapping.brightness, old.color_mapping.blend_type = 0.5, "ADD"
     bpy.ops.otsynth.tile(device="numpy")
-    old, new = scene.node, new_node(scene)
-    for name in ("projection", "projection_blend", "interpolation", "extension", "parent", "width"):
+    new = new_node(scene)
+    for name in ("projection", "projection_blend", "interpolation", "extension", "parent", "width", "mute"):
         assert getattr(new, name) == getattr(old, name)
+    assert tuple(new.texture_mapping.scale) == (4, 3, 2)
+    assert new.texture_mapping.mapping_x == "Z"
+    assert (new.color_mapping.brightness, new.color_mapping.blend_type) == (0.5, "ADD")
+    assert new.inputs["Vector"].links[0].is_muted == muted
     assert new.inputs["Vector"].links[0].from_socket == old.inputs["Vector"].links[0].from_socket
     assert new.location.x == old.location.x
     assert new.location.y <= old.location.y - 280  # an Image Texture node is drawn about so high

@@ -219,6 +219,16 @@ def test_a_source_mask_is_of_the_stock_s_active_tile(pixels: ModuleType, scene: 
     np.testing.assert_array_equal(pixels.read(bpy.data.images["wall_filled"], "color").map.image, made)
 
 
+def test_a_mask_that_lacks_a_tile_is_refused_before_anything_is_made(pixels: ModuleType, scene: Scene) -> None:
+    png(scene.folder / "hole.1001.png", np.full((40, 48, 1), 255, np.uint8))
+    mask = bpy.data.images.load(str(scene.folder / "hole.1001.png"))
+    mask.source, mask.filepath = "TILED", str(scene.folder / "hole.<UDIM>.png")
+    before = len(bpy.data.images)
+    with pytest.raises(RuntimeError, match=f"has no tile {NUMBERS[1]}"):
+        bpy.ops.otsynth.fill(mask=mask.name, udim="each", device="numpy", quality="draft")
+    assert len(bpy.data.images) == before
+
+
 def test_a_mask_with_tiles_is_read_tile_by_tile(pixels: ModuleType, scene: Scene) -> None:
     for number in NUMBERS:
         hole = np.zeros((40, 48, 1), np.uint8)

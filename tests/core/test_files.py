@@ -12,7 +12,8 @@ import OpenImageIO as oiio
 import pytest
 
 import build
-from otsynth_core import InputError, cli, files, metrics
+import otsynth_core
+from otsynth_core import InputError, Map, cli, files, metrics
 
 from .conftest import blobs
 
@@ -59,6 +60,37 @@ def test_a_tiff_whose_colour_is_multiplied_by_its_alpha_stays_so(tmp_path: Path,
     seen = oiio.ImageBuf(str(out))
     assert seen.spec().get_int_attribute("oiio:UnassociatedAlpha") == 0
     np.testing.assert_array_equal(seen.get_pixels(seen.spec().format), pixels)
+
+
+@pytest.mark.parametrize("ending", [".tif", ".exr"])
+def test_a_fourth_channel_that_is_no_alpha_is_none_in_the_result(tmp_path: Path, ending: str) -> None:
+    """A TIFF file packs a mask, OpenEXR has depth: neither hides colour."""
+    pixels = np.random.default_rng(0).random((24, 32, 4)).astype(np.float32)
+    pixels[..., 3] *= 0.2
+    names = ("R", "G", "B", "Z") if ending == ".exr" else ()
+    files.write(tmp_path / f"a{ending}", files.Picture(pixels, linear=True, names=names, alpha=False))
+    assert not files.read(tmp_path / f"a{ending}").alpha
+    assert (
+        cli.main(["tile", str(tmp_path / f"a{ending}"), "-o", str(tmp_path / f"b{ending}"), "--device", "numpy"]) == 0
+    )
+    again = files.read(tmp_path / f"b{ending}")
+    assert not again.alpha
+    assert again.names == names
+    assert set(again.pixels[..., :3].max((0, 1)) > 0.5) == {True}  # it was not multiplied
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_a_mask_is_covered_by_its_alpha_once(tmp_path: Path, multiplied: bool) -> None:
+    image = blobs(32, 40, 3)
+    mask = np.full((32, 40, 2), 0.6 if multiplied else 1, np.float32)
+    mask[..., 1] = 0.6
+    mask[:10], mask[-10:] = 0, 0
+    given, hole, out = (tmp_path / name for name in ("a.exr", "m.tif", "b.exr"))
+    files.write(given, files.Picture(image, linear=True))
+    files.write(hole, files.Picture(mask, associated=multiplied))
+    assert cli.main(["fill", str(given), "--mask", str(hole), "-o", str(out), "--device", "numpy"]) == 0
+    wanted = otsynth_core.fill(Map(image, linear=True), 0.6 * (mask[..., :1] > 0), device="numpy").image
+    np.testing.assert_array_equal(files.read(out).pixels, wanted)
 
 
 @pytest.mark.parametrize("ending", [".exr", ".png", ".tga", ".bmp", ".webp", ".tif"])
