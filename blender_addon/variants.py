@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import bpy
 
 _PRESS, _MAP, _NUMBER = "otsynth_press", "otsynth_map", "otsynth_variant"
-"""Custom properties of an image: by which press it came, which of its maps it is, and as the how-manieth."""
+"""Custom properties of an image: by which press of the button it came, which of its maps it is, and its number
+among the variants."""
 
 
 def mark(image: bpy.types.Image, press: str, which: int, number: int) -> None:

@@ -26,7 +26,8 @@ class Solution:
     """The finest level's field and the weight of each patch's vote, as the provider's arrays; times, coarse first.
 
     exemplar, size: (height, width) of the exemplar and of the result; around: whether the exemplar's patches reach over
-    its edges; fine: how many times as fine it was made after.
+    its edges; fine: how many times as fine the
+    pixels are as those it was solved at; joints are blended as much more widely.
     """
 
     field: Array

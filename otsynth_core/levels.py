@@ -15,7 +15,7 @@ SIDE = 5
 EXACT = semidual.PAIRS
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
 VAST = 2**30
-"""And of those that are compared so at all: some seconds on two cores."""
+"""And of those that are compared so at all, some seconds on two cores: where there are more, the request is refused."""
 SEARCHED = 330
 """Pairs whose comparison takes as long as one patch in one round of search: for progress only."""
 ROOM = 2

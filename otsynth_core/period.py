@@ -191,7 +191,9 @@ def cells(of: Periods, level: int, whole: bool) -> tuple[float, float]:
     """The sure periods in pixels of a level, 0 where there is none; whole: those alone that are whole pixels."""
     down, across = (
         period.length / 2**level
-        if period is not None and period.sure and (not whole or abs(period.length / 2**level % 1 - 0.5) > 0.5 - 1e-6)
+        if period is not None
+        and period.sure
+        and (not whole or abs(period.length / 2**level - round(period.length / 2**level)) < 1e-6)
         else 0
         for period in of
     )

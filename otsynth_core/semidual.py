@@ -26,7 +26,7 @@ PAIRS = 2**24
 A lattice of many is safe. Where there are few it would miss some, and the potentials of rare patches would swing.
 """
 STEPS = 3
-"""Of the ascent, under each."""
+"""Of the ascent, under each lam of `ANNEALING`."""
 
 CELL = 8
 """Side, in exemplar positions, of the cells that share one potential at fine levels."""
@@ -72,13 +72,13 @@ class Groups:
         return kernels.counts(self.of.reshape(-1)[C[0] * self.of.shape[1] + C[1]], len(self.fair))
 
     def balanced(self, potentials: Array, used: Array, scale: Scalar) -> Array:
-        """Of each group b, potential + step (1 - use_b / fair use_b): dF/dpsi_b over the fair share.
+        """Of each group b, potential + step (1 - use_b / fair use_b): dF/dpsi_b over the fair share, bounded below.
 
         used: by the whole field. scale: the cost of a typical patch, so that potentials and costs stay comparable; the
         square of the mean root, for a few patches that match nothing would lift the mean above all the others.
         """
         fair = self.fair.clip(1e-9)  # of an empty group any potential is right
-        return potentials + self.pace * scale * (1 - used / used.sum() / fair).clip(-2, 1)
+        return potentials + self.pace * scale * (1 - used / used.sum() / fair).clip(-2)
 
 
 def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None, None, tuple[Groups, Groups, Groups]]:

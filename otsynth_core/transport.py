@@ -7,8 +7,9 @@ composition is decided there. At fine levels the field C is carried up, refined 
 kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp. Where a part of the
 picture is known already (`holes`), it is put back after every vote, and its patches stand for themselves.
 
-Of several exemplars each has a field and potentials of its own, and their votes are averaged by the share that each
-has of a pixel: the fixed point of the Wasserstein barycenter of their patch distributions.
+Of several exemplars each has a field, potentials and a picture of its own. What a patch of it is compared by is the
+mean of all pictures' patches there, each carried to the exemplar's distribution and weighted by its share: at a fixed
+point they lie on one another as in the Wasserstein barycenter. `tasks.mix` averages what is put together.
 """
 
 from __future__ import annotations
@@ -460,10 +461,8 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Left:
-    """What a level leaves: its image, where in the whole that begins, and of each part its field and its ranks'
-    potentials."""
+    """What a level leaves: where in the whole it begins, and of each part its field and its ranks' potentials."""
 
-    u: Array
     origin: tuple[int, int]
     fields: list[Array]
     ranks: list[list[Array]]
@@ -513,7 +512,7 @@ class _Stage:
         fields = []
         for part in self.parts:
             fields.append((yield from part.reaching()) if over else part.C)
-        return _Left(self.u, self.known.origin, fields, [part.potentials[2:] for part in self.parts])
+        return _Left(self.known.origin, fields, [part.potentials[2:] for part in self.parts])
 
     def round(self, number: int, key: int) -> Generator[float, None, None]:
         """One of the level's: first the ascents, then the searches, with grafts before some of these."""

@@ -12,7 +12,7 @@ from ..progress import Made, Step
 from ..spec import Request
 
 LITTLE, LEAST = 16, 4
-"""MiB for temporary arrays when memory has run out once, on a GPU and on processors, which have no more than 16."""
+"""MiB for temporary arrays when memory has run out once: on a GPU; of each thread of a processor, which has 16."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_where_nothing_varies_axes_are_any_and_there_are_no_more_than_numbers() 
     np.testing.assert_allclose(axes.T @ axes, np.eye(4), atol=1e-9)
 
 
-def test_descriptors_with_phases_are_of_few_lengths_and_cost_the_same() -> None:
+def test_descriptors_with_phases_are_of_few_lengths() -> None:
     e, rng = blobs(30, 40, 3), np.random.default_rng(0)
     basis = patches.basis(e, 5, 16, rng)
     phases = rng.random((26, 2)).astype(np.float32), rng.random((36, 1)).astype(np.float32)

@@ -25,7 +25,7 @@ from otsynth_core import (
 )
 from otsynth_core.kernels.numpy import NumpyKernels
 from otsynth_core.period import Period
-from otsynth_core.spec import Size, Tile
+from otsynth_core.spec import Size
 
 from .conftest import DEVICES, blobs, stars
 
@@ -465,12 +465,19 @@ def test_steps_tell_the_way(exemplar: np.ndarray) -> None:
     assert {step.round for step in steps} >= set(range(1, steps[-1].rounds + 1))
 
 
-def test_to_cancel_is_to_stop_asking(exemplar: np.ndarray) -> None:
-    work = tasks.steps(Tile(device="numpy"), exemplar)
-    next(work)
-    work.close()
-    with pytest.raises(StopIteration):
-        next(work)
+@pytest.mark.parametrize("after", [0, 1, 20])
+def test_what_progress_raises_ends_the_work_there(exemplar: np.ndarray, after: int) -> None:
+    """To cancel is to raise: nothing more is computed, and the caller gets what was raised."""
+    told: list[progress.Step] = []
+
+    def stop(step: progress.Step) -> None:
+        told.append(step)
+        if len(told) > after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        otsynth_core.tile(exemplar, device="numpy", progress=stop)
+    assert len(told) == after + 1
 
 
 def test_a_gpu_is_not_waited_for_within_a_level() -> None:
