@@ -90,11 +90,14 @@ def create(source: Source) -> bpy.types.Image:
 
 
 def copied(picture: pixels.Picture) -> np.ndarray:
-    """uint8 (H, W, 4): what a copy shows before it is painted on; light as the screen shows it."""
+    """uint8 (H, W, 4): what a copy shows before it is painted on; light as the screen shows it.
+
+    Nothing is quite white or black: paint that is shows on it, were it a highlight that is painted over.
+    """
     values = picture.map.pixels[..., : 3 if picture.map.channels > 2 else 1].clip(0, 1)
     if picture.map.linear:
         values = displayed(values)
-    whole = np.rint(255 * np.broadcast_to(values, (*values.shape[:2], 3))).astype(np.uint8)
+    whole = np.rint(255 * np.broadcast_to(values, (*values.shape[:2], 3))).clip(1, 254).astype(np.uint8)
     return np.concatenate([whole, np.full_like(whole[..., :1], 255)], 2)
 
 

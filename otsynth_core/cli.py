@@ -104,12 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         summary = (kind.__doc__ or "").partition("\n")[0]
         verb = verbs.add_parser(name, help=summary, description=summary)
         if kind is Render:
-            verb.add_argument("field", type=Path, metavar="FIELD", help="what --save-field wrote")
+            verb.add_argument("field", type=_path, metavar="FIELD", help="what --save-field wrote")
         _common(verb)
         for option in fields(kind):
             if option.name != "gradient":
                 _add(verb, option, kind)
-        verb.add_argument("--report", type=Path, metavar="R.json", help="write size, times and quality figures")
+        verb.add_argument("--report", type=_path, metavar="R.json", help="write size, times and quality figures")
         if kind is Render:
             verb.set_defaults(save_field=None, curve=None, weight=None)
             continue
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
             if kind is Mix:
                 _mixing(verb)
             else:
-                verb.add_argument("--save-field", type=Path, metavar="F.npz", help="keep where each patch comes from")
+                verb.add_argument("--save-field", type=_path, metavar="F.npz", help="keep where each patch comes from")
             _solving(verb)
     return parser
 
@@ -164,18 +164,18 @@ def _solving(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("with --solver gradient")
     for option in fields(Gradient):
         _add(group, option, Gradient)
-    group.add_argument("--curve", type=Path, metavar="C.png", help="draw the loss over the iterations")
+    group.add_argument("--curve", type=_path, metavar="C.png", help="draw the loss over the iterations")
 
 
 def _filling(verb: argparse.ArgumentParser) -> None:
     """What only fill takes."""
     verb.set_defaults(save_field=None, curve=None)
-    verb.add_argument("--mask", type=Path, metavar="M", required=True, help="image: white is filled, grey is blended")
-    verb.add_argument("--source-mask", type=Path, metavar="M", help="image: white is where material may be taken from")
+    verb.add_argument("--mask", type=_path, metavar="M", required=True, help="image: white is filled, grey is blended")
+    verb.add_argument("--source-mask", type=_path, metavar="M", help="image: white is where material may be taken from")
     verb.add_argument(
         "--from",
         dest="other",
-        type=Path,
+        type=_path,
         nargs="+",
         metavar="OTHER",
         help="image, maps or folder to take the material from instead",
@@ -185,7 +185,7 @@ def _filling(verb: argparse.ArgumentParser) -> None:
 def _mixing(verb: argparse.ArgumentParser) -> None:
     """What only mix takes."""
     verb.set_defaults(save_field=None, t=None)  # to tell what was said
-    verb.add_argument("--t-map", type=Path, metavar="M", help="image: white is the second, grey so much of it")
+    verb.add_argument("--t-map", type=_path, metavar="M", help="image: white is the second, grey so much of it")
     told = f"a row of so many pictures, {STEPS[0]} to {STEPS[1]}, from the first alone to the second"
     verb.add_argument("--steps", type=_parsed(int, "steps"), metavar="N", help=told)
 
@@ -193,11 +193,11 @@ def _mixing(verb: argparse.ArgumentParser) -> None:
 def _common(verb: argparse.ArgumentParser) -> None:
     """What every verb takes."""
     verb.add_argument(
-        "exemplar", type=Path, nargs="*", metavar="EXEMPLAR", help="image, maps of a material or a folder"
+        "exemplar", type=_path, nargs="*", metavar="EXEMPLAR", help="image, maps of a material or a folder"
     )
     verb.add_argument("-o", dest="out", metavar="OUT", required=True, help="image or, of several, folder")
     roles = f"roles: {', '.join(ROLES)}"
-    verb.add_argument("--maps", type=_pairs(Path), action="extend", metavar="ROLE=FILE,...", help=roles)
+    verb.add_argument("--maps", type=_pairs(_path), action="extend", metavar="ROLE=FILE,...", help=roles)
     verb.add_argument("--quiet", action="store_true", help="print nothing but errors and warnings")
 
 
@@ -214,6 +214,13 @@ def _parsed(parse: Callable[[str], object], name: str) -> Callable[[str], object
             raise argparse.ArgumentTypeError(f"{name} is {text!r}: {wanted} is wanted") from None
 
     return value
+
+
+def _path(text: str) -> Path:
+    """A path that is empty, as a variable of a shell may be, is none: it would be the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("a name is empty: name a file")
+    return Path(text)
 
 
 def _pairs(parse: Callable[[str], object]) -> Callable[[str], list[tuple[str, object]]]:

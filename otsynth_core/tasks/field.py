@@ -6,7 +6,7 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
@@ -85,7 +85,8 @@ class Field:
         except (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{path}: is not a field that --save-field wrote ({error})") from None
+            why = f" ({error})" if is_zipfile(path) else ""  # NumPy takes any other file for one that it must not trust
+            raise InputError(f"{path}: is not a field that --save-field wrote{why}") from None
         return cls(field, weight, sizes, (down, across))
 
 

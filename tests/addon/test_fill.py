@@ -79,10 +79,24 @@ def test_a_painted_mask_is_what_was_painted(scene: Scene) -> None:
     options = bpy.context.scene.otsynth
     image = bpy.data.images[options.mask]
     assert image.name == "wall_mask"
-    np.testing.assert_array_equal(values(image), values(scene.node.image))
+    np.testing.assert_array_equal(values(image)[..., :3], values(scene.node.image)[..., :3].clip(1, 254))
     paint(image, HOLE)
     assert bpy.ops.otsynth.fill(mask=options.mask, seed=4, **OPTIONS) == {"FINISHED"}
     wanted = core().fill(picture(40, 48, 3), mask(), seed=4, **OPTIONS).image
+    np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
+
+
+@pytest.mark.parametrize("color", [0, 1])
+def test_paint_is_found_on_what_has_its_colour(scene: Scene, color: int) -> None:
+    """A highlight, or a hole, is painted over with the brush that is there: white, or black."""
+    source = picture(40, 48, 3)
+    source[8:30, 8:40] = 255 * color
+    scene.node.image = bpy.data.images.load(str(png(scene.folder / "spot.png", source)))
+    bpy.ops.otsynth.mask()
+    name = bpy.context.scene.otsynth.mask
+    paint(bpy.data.images[name], HOLE, (color, color, color, 1))
+    assert bpy.ops.otsynth.fill(mask=name, seed=4, **OPTIONS) == {"FINISHED"}
+    wanted = core().fill(source, mask(), seed=4, **OPTIONS).image
     np.testing.assert_array_equal(values(results(scene)[0].image)[..., :3], wanted)
 
 

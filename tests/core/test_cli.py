@@ -378,6 +378,8 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["tile", "whole.jpg", "see.png", "-o", "EXEMPLAR"], "into a folder"),
         (["tile", "EXEMPLAR", "small.png", "-o", "made"], "one proportion"),
         (["tile", "-o", "OUT"], "no exemplar"),
+        (["tile", "", "-o", "OUT"], "EXEMPLAR: a name is empty"),
+        (["tile", "--maps", "color=", "-o", "OUT"], "--maps: a name is empty"),
         (["tile", "--maps", "color=EXEMPLAR", "-o", "OUT"], "no such file"),
         (["tile", "--maps", "paint=a.png", "-o", "OUT"], "paint=a.png"),
         (["tile", "--maps", "color=exemplar.png,colour=whole.jpg", "-o", "made"], "role color"),
