@@ -187,7 +187,9 @@ class Map:
             c = self.channels - 1
             premultiplied, alpha, straight = planes[..., :c], planes[..., c : c + 1], planes[..., c + 1 :]
             color = (alpha * premultiplied + FAINT**2 * straight) / (alpha**2 + FAINT**2)
-            pixels = np.concatenate([color, alpha], 2)
+            pixels = np.concatenate([color, np.rint(alpha) if self._cut_out else alpha], 2)
+        if self.role == "alpha" and self._cut_out:
+            pixels = np.rint(pixels)
         if self.lit:
             shown = self.channels - self.has_alpha
             pixels = np.concatenate([pixels[..., :shown] ** 3, pixels[..., shown:]], 2)
@@ -258,6 +260,13 @@ class Map:
         """Whether three channels of colour tell no more than one."""
         color, _ = self._split(self.image.reshape(*self.size, -1))
         return color.shape[2] == 3 and bool((color == color[..., :1]).all())
+
+    @cached_property
+    def _cut_out(self) -> bool:
+        """Whether every pixel is covered wholly or not at all: of such a map no edge is soft, nor is a result's."""
+        cover = self.image if self.role == "alpha" else self.image[..., -1]
+        full = np.iinfo(cover.dtype).max if cover.dtype.kind == "u" else 1
+        return bool(((cover == 0) | (cover == full)).all())
 
     @property
     def lit(self) -> bool:

@@ -85,6 +85,22 @@ def test_maps_keep_their_kind(material: dict[str, np.ndarray], made: otsynth_cor
     assert made.report()["warnings"] == []
 
 
+@pytest.mark.parametrize("kind", ["channel", "map"])
+def test_what_is_cut_out_has_no_soft_edges(kind: str) -> None:
+    u = blobs(96, 80, 4)
+    color, cover = np.rint(255 * u[..., :3]).astype(np.uint8), np.where(u[..., 3:] > 0.5, 255, 0).astype(np.uint8)
+    given = {"color": np.concatenate([color, cover], 2)} if kind == "channel" else {"color": color, "alpha": cover}
+    for soft in (False, True):
+        if soft:
+            given = {name: image.copy() for name, image in given.items()}
+            given["alpha" if kind == "map" else "color"][0, 0, -1] = 128
+        images = otsynth_core.synthesize(given, size=(128, 128), device="numpy").images
+        alpha = images["alpha" if kind == "map" else "color"][..., -1]
+        between = ((alpha > 0) & (alpha < 255)).mean()
+        assert between > 0.01 if soft else between == 0
+        assert (alpha > 127).mean() == pytest.approx((cover > 0).mean(), abs=0.1)
+
+
 def test_ids_are_never_mixed(material: dict[str, np.ndarray], made: otsynth_core.Result) -> None:
     assert set(np.unique(made.images["id"])) == {3, 77, 200}
 
