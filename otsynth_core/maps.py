@@ -336,7 +336,7 @@ class MapSet:
         height, width = made.lead.size
         for name, one in maps.items():
             h, w = one.size
-            if abs(h * width - w * height) > max(h, w, height, width):  # by more than a pixel of either
+            if not same_proportion(one.size, made.lead.size):
                 first = next(n for n, m in maps.items() if m is made.lead)
                 raise InputError(
                     f"{name}: is {w}x{h} px, {first} {width}x{height}: the maps of a material must have one proportion;"
@@ -415,6 +415,11 @@ class MapSet:
     def warnings(self) -> dict[str, str]:
         """What is odd about maps, by name."""
         return {name: words for name, one in self.maps.items() if (words := one.warning())}
+
+
+def same_proportion(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes (height, width) have one proportion, but for a pixel of either."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= max(*size, *other)
 
 
 def displayed(linear: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import levels
-from ..maps import Map, MapSet, resized
+from ..maps import Map, MapSet, resized, same_proportion
 from ..roles import NORMALS, kin
 from ..spec import InputError, Size
 
@@ -70,7 +70,7 @@ def _grey(image: np.ndarray, size: tuple[int, int], what: str, under: str) -> tu
     if image.dtype.kind == "f":
         soft = soft.clip(0, 1)
     (h, w), (height, width) = soft.shape, size
-    if abs(h * width - w * height) > max(h, w, height, width):
+    if not same_proportion((h, w), size):
         raise InputError(
             f"{what} is {Size(w, h)} px, the {under} {Size(width, height)}: they must have one proportion; draw it on"
             f" the {under}'s size"

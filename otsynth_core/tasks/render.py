@@ -12,7 +12,7 @@ import numpy as np
 from .. import assembly, levels, period, slopes
 from ..assembly import Solution, Stock
 from ..kernels import Kernels
-from ..maps import Map, MapSet, resized
+from ..maps import Map, MapSet, resized, same_proportion
 from ..progress import Step, between, gathered, mapped, portions
 from ..roles import NORMALS
 from ..spec import MAX_SIDE, InputError, Render
@@ -30,7 +30,7 @@ def steps(request: Render, maps: MapSet, field: Field) -> Generator[Step, None, 
     """Yields Steps, returns the Result; see `tasks.steps`."""
     height, width = field.sizes.lead[0]
     own = maps.lead.size
-    if abs(own[0] * width - own[1] * height) > max(height, width, *own):
+    if not same_proportion(own, field.sizes.lead[0]):
         raise InputError(
             f"maps are {own[1]}x{own[0]} px, the field is of {width}x{height}: they must have one proportion"
         )
