@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .features import BOTH, NONE, Features, features
 from .kernels import Wrap
-from .kernels.torch import choose, every_thread
+from .kernels.torch import choose, computing
 from .losses import Loss, loss
 from .maps import resized
 from .progress import Step
@@ -240,13 +240,9 @@ def _chosen(device: str) -> torch.device:
 @contextmanager
 def _computing(threads: int | None) -> Iterator[None]:
     """So many threads, and on a GPU the same result each time; who owns the loop gets back what was set before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or every_thread())
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False, deterministic=True):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False, deterministic=True)
+    with computing(threads), exact:
+        yield
 
 
 def _tensor(planes: np.ndarray, device: torch.device) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -76,6 +77,22 @@ def mapped(part: Generator[Told, None, Made], how: Callable[[Told], Heard]) -> G
         except StopIteration as end:
             return end.value
         yield how(told)
+
+
+def within(
+    part: Generator[Told, None, Made], context: Callable[[], AbstractContextManager[None]]
+) -> Generator[Told, None, Made]:
+    """The same work, each step of it in a context that whoever owns the loop is not in."""
+    try:
+        while True:
+            with context():
+                try:
+                    told = next(part)
+                except StopIteration as end:
+                    return end.value
+            yield told
+    finally:
+        part.close()
 
 
 def between(start: float, end: float) -> Callable[[float], float]:

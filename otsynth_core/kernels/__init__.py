@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,6 +85,9 @@ class Kernels(Protocol):
     """What every provider offers."""
 
     name: str
+
+    def computing(self) -> AbstractContextManager[None]:
+        """In it the others are called: the process computes with as many threads as `load` was told."""
 
     def array(self, values: np.ndarray) -> Array:
         """A NumPy array on the provider's device."""

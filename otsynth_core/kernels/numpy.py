@@ -43,6 +43,9 @@ class NumpyKernels:
         self._alone = _libraries_alone()
         self._chunk = self.chunk if memory is None else min(self.chunk, memory * 2**20 // (4 * ARRAYS * self._count))
 
+    def computing(self) -> AbstractContextManager[None]:
+        return nullcontext()  # the threads are its own
+
     def array(self, values: Array) -> Array:
         return np.ascontiguousarray(values)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -39,24 +42,15 @@ def described() -> list[tuple[str, str, int | None]]:
     return there
 
 
-_before: int | None = None
-"""Threads that torch computed with before it was told a number here."""
-
-
-def _compute_with(threads: int | None) -> None:
-    """So many threads, or as many as before anyone said so here: torch has one number for the whole process."""
-    global _before
-    if threads is not None:
-        _before = _before or torch.get_num_threads()
-        torch.set_num_threads(threads)
-    elif _before is not None:
-        torch.set_num_threads(_before)
-        _before = None
-
-
-def every_thread() -> int:
-    """How many torch computes with where nobody says so."""
-    return _before or torch.get_num_threads()
+@contextmanager
+def computing(threads: int | None) -> Iterator[None]:
+    """So many threads, where told: torch has one number for the whole process, which gets back what was set before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class TorchKernels:
@@ -68,7 +62,10 @@ class TorchKernels:
         self._chunk = CHUNK[device.type]
         if memory is not None:
             self._chunk = min(self._chunk, memory * 2**20 // (4 * ARRAYS))
-        _compute_with(threads)
+        self._threads = threads
+
+    def computing(self) -> AbstractContextManager[None]:
+        return computing(self._threads)
 
     def array(self, values: np.ndarray) -> Array:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)

@@ -8,7 +8,7 @@ from typing import Generic
 
 from .. import kernels
 from ..kernels import Kernels
-from ..progress import Made, Step
+from ..progress import Made, Step, within
 from ..spec import Request
 
 LITTLE, LEAST = 16, 4
@@ -33,7 +33,7 @@ def computed(
     while True:
         compute = kernels.load(device, request.threads, memory)
         try:
-            made = yield from work(compute)
+            made = yield from within(work(compute), compute.computing)
         except (MemoryError, RuntimeError) as error:
             if not kernels.ran_out(error):
                 raise

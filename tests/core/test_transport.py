@@ -605,14 +605,25 @@ def test_a_strip_that_would_be_compared_for_hours_is_refused() -> None:
         otsynth_core.synthesize(exemplar, size=(4096, 8), device="numpy")
 
 
-def test_threads_are_those_of_one_request() -> None:
+def test_threads_are_those_of_one_request(exemplar: np.ndarray) -> None:
+    """Torch has one number for the whole process: who owns the loop has their own between two Steps, and after."""
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
+    seen: list[int] = []
     try:
         torch.set_num_threads(2)
-        for threads, wanted in ((1, 1), (1, 1), (None, 2), (3, 3), (None, 2), (None, 2)):
-            kernels.load("torch", threads)
-            assert torch.get_num_threads() == wanted
+        for threads in (1, None, 3):
+            with kernels.load("torch", threads).computing():
+                assert torch.get_num_threads() == (threads or 2)
+            otsynth_core.tile(
+                exemplar,
+                device="torch",
+                threads=threads,
+                quality="draft",
+                progress=lambda _: seen.append(torch.get_num_threads()),
+            )
+            assert torch.get_num_threads() == 2
+        assert set(seen) == {2}
     finally:
         torch.set_num_threads(before)
 
