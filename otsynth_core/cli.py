@@ -489,7 +489,13 @@ def _beside(options: argparse.Namespace) -> Region | Blend | Field | None:
     told = {name: _mask(path) if path else None for name, path in named.items()}
     other = None
     if getattr(options, "other", None):
-        _, other = _material(dict.fromkeys(_maps_of(options, options.other), ""), {})
+        paths = _maps_of(options, options.other)
+        if len(paths) > 1 and not any(guessed(path.name, among=True) for path in paths):
+            raise InputError(
+                f"{len(paths)} other images were given, and no name tells a role: several are maps of one material;"
+                " give one image, or a folder of maps"
+            )
+        _, other = _material(dict.fromkeys(paths, ""), {})
     if options.task == Mix.task:
         assert other is not None
         return Blend(other, told["t_map"])

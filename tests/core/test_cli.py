@@ -396,6 +396,7 @@ def test_channels_come_back(tmp_path: Path, channels: int) -> None:
         (["mix", "EXEMPLAR", "small.png", "-o", "OUT"], "small.png: the other material is 4x9 px"),
         (["mix", "EXEMPLAR", "whole.jpg", "-o", "OUT", "--t-map", "small.png"], "small.png: t map is 4x9 px"),
         (["fill", "EXEMPLAR", "-o", "OUT"], "--mask"),
+        (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "hole.png", "--from", "see.png", "whole.jpg"], "2 other images"),
         (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "absent.png"], "absent.png: there is no such file"),
         (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "small.png"], "small.png: mask is 4x9 px, the image 56x48"),
         (["fill", "EXEMPLAR", "-o", "OUT", "--mask", "hole.png", "--margin", "x"], "margin is 'x'"),
