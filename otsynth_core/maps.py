@@ -15,7 +15,6 @@ from numbers import Real
 import numpy as np
 
 from . import pyramid
-from .kernels import bands
 from .roles import NORMALS, ROLES, guessed
 from .spec import InputError
 
@@ -147,9 +146,10 @@ class Map:
         if uneven:  # a row of one size is made of parts of rows of the other
             yield slice(0, size[0]), resized(self.compared(), size)
             return
-        for rows in bands(slice(0, size[0]), PORTION // (by * self.size[1])):
-            part = self.rows(slice(by * rows.start, by * rows.stop))
-            yield rows, resized(part.compared(), (rows.stop - rows.start, size[1]))
+        height = max(1, PORTION // (by * self.size[1]))
+        for top in range(0, size[0], height):
+            end = min(top + height, size[0])
+            yield slice(top, end), resized(self.rows(slice(by * top, by * end)).compared(), (end - top, size[1]))
 
     def rows(self, some: slice) -> Map:
         """Some rows of the map, seen as the whole is."""

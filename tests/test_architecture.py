@@ -16,11 +16,11 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "slopes", "lines", "holes", "boxes"},
+    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "lines", "holes", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
-    {"semidual", "search", "carrying", "graft", "known", "barycenter", "losses", "vgg", "sources"},
+    {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
-    {"metrics", "progress", "joints"},
+    {"metrics", "progress", "carrying", "joints", "slopes"},
     {"levels"},
     {"assembly"},
     {"transport"},
