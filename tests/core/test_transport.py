@@ -605,25 +605,35 @@ def test_a_strip_that_would_be_compared_for_hours_is_refused() -> None:
         otsynth_core.synthesize(exemplar, size=(4096, 8), device="numpy")
 
 
-def test_threads_are_those_of_one_request(exemplar: np.ndarray) -> None:
+def test_threads_are_those_of_one_request(exemplar: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Torch has one number for the whole process: who owns the loop has their own between two Steps, and after."""
     torch = pytest.importorskip("torch")
+    from otsynth_core.kernels.torch import TorchKernels
+
+    within: set[int] = set()
+    between: set[int] = set()
+    sweep = TorchKernels.sweep
+
+    def noted(*given: Any, **more: Any) -> Any:
+        within.add(torch.get_num_threads())
+        return sweep(*given, **more)
+
+    monkeypatch.setattr(TorchKernels, "sweep", noted)
     before = torch.get_num_threads()
-    seen: list[int] = []
     try:
         torch.set_num_threads(2)
         for threads in (1, None, 3):
-            with kernels.load("torch", threads).computing():
-                assert torch.get_num_threads() == (threads or 2)
+            within.clear()
             otsynth_core.tile(
                 exemplar,
                 device="torch",
                 threads=threads,
                 quality="draft",
-                progress=lambda _: seen.append(torch.get_num_threads()),
+                progress=lambda _: between.add(torch.get_num_threads()),
             )
+            assert within == {threads or 2}
             assert torch.get_num_threads() == 2
-        assert set(seen) == {2}
+        assert between == {2}
     finally:
         torch.set_num_threads(before)
 
