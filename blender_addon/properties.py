@@ -152,7 +152,7 @@ class ForTile(Sized):
     )
     method: _choice("method")  # type: ignore[valid-type]
     band: _number(  # type: ignore[valid-type]
-        "Band", 0, "Pixels on either side of an edge that healing makes anew; 0: found from the picture", 0, 1024
+        "Band", 0, "Pixels on either side of an edge that healing may make anew; 0: found from the picture", 0, 1024
     )
 
 

@@ -36,7 +36,7 @@ class Hole:
     """What is known of a result: `image` where `mask` is not.
 
     image: float32 (H, W, C), smooth in the hole; mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar
-    that may be taken; within: the exemplar is the image itself, pixel for pixel.
+    that may be taken; within: the exemplar is the image itself, pixel for pixel, or is so outside the hole.
     """
 
     image: np.ndarray
@@ -80,23 +80,24 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
 
     Yields after each.
     """
-    known, own = ~hole.mask, ~hole.mask if hole.within else np.ones(exemplar.shape[:2], bool)
+    shared = hole.within and exemplar is hole.image
+    known, own = ~hole.mask, ~hole.mask if shared else np.ones(exemplar.shape[:2], bool)
     stack = [(exemplar, hole.source & own, hole.image, known)]
     while True:
         e, source, image, known = stack[-1]
         coarse, known = halved(image, known)
         coarse = filled(coarse, known)
         yield
-        e = coarse if hole.within else pyramid.downsample(e)
+        e = coarse if shared else pyramid.downsample(e)
         source = pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > MOST
-        if hole.within:
+        if shared:
             source = source & known
         short = min(coarse.shape[:2] + e.shape[:2])
         if short < COARSEST or known.all() or whole(source, side).sum() < ENOUGH:
             break
         stack.append((e, source, coarse, known))
     sources, knowns = [level[1] for level in stack], [level[3] for level in stack]
-    exemplars, images = _lined([level[0] for level in stack], [level[2] for level in stack], knowns, hole.within)
+    exemplars, images = _lined([level[0] for level in stack], [level[2] for level in stack], knowns, shared)
     yield
     made: list[View] = []
     inner = None
@@ -109,9 +110,12 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
 
 
 def _lined(
-    exemplars: list[np.ndarray], images: list[np.ndarray], knowns: list[np.ndarray], within: bool
+    exemplars: list[np.ndarray], images: list[np.ndarray], knowns: list[np.ndarray], shared: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The levels with planes of lines behind the colours of coarse ones; as in the exemplar, and smooth in the hole."""
+    """The levels with planes of lines behind the colours of coarse ones; as in the exemplar, and smooth in the hole.
+
+    shared: the exemplars are the images.
+    """
     if len(exemplars) <= lines.FINEST:
         return exemplars, images
 
@@ -120,11 +124,11 @@ def _lined(
 
     along = lines.axis(exemplars)
     shown = lines.planes(images, along, halving)
-    own = shown if within else lines.planes(exemplars, along, lambda u, level: pyramid.downsample(u))
+    own = shown if shared else lines.planes(exemplars, along, lambda u, level: pyramid.downsample(u))
     weights = lines.weights(exemplars, own)
     fine = lines.FINEST
     images = images[:fine] + lines.joined(images, shown, weights)
-    return images if within else exemplars[:fine] + lines.joined(exemplars, own, weights), images
+    return images if shared else exemplars[:fine] + lines.joined(exemplars, own, weights), images
 
 
 def halved(u: np.ndarray, known: np.ndarray, most: float = MOST) -> tuple[np.ndarray, np.ndarray]:

@@ -200,11 +200,13 @@ class Tile(_Common):
     )
 
     method: str = _option(
-        "resynthesize", "make all of it anew, or heal: keep the picture but for a band along its edges", choices=METHODS
+        "resynthesize",
+        "make all of it anew, or heal: keep the picture but for parts of a band along its edges",
+        choices=METHODS,
     )
     band: int | None = _option(
         None,
-        "pixels on either side of an edge that heal makes anew; found from the picture unless told",
+        "pixels on either side of an edge that heal may make anew; found from the picture unless told",
         min=1,
         max=MAX_SIDE // 2,
     )

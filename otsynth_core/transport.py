@@ -102,17 +102,20 @@ def solve(
     seed: int,
     effort: Effort,
     views: list[View] | None = None,
+    start: np.ndarray | None = None,
 ) -> Generator[Step, None, list[Solution]]:
     """Yields a Step a portion of a round; returns the Solution for each exemplar.
 
     exemplars: one, or several, all of as many planes, that are mixed by their shares; size: (height, width) of the
     result. views: of a hole, fine first, where the result of the only exemplar is known but for it; the Solution is
-    then of the finest one's window.
+    then of the finest one's window. start: int32 (2, fh, fw), the field that the coarsest of these starts from, if
+    it is not to be found there.
     """
     rng = np.random.default_rng(seed)
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
     arounds = [one.around for one in exemplars]
-    plan = levels.schedule([one.size for one in exemplars], size, wrap, effort, windows or None, arounds)
+    sizes, placed = [one.size for one in exemplars], start is not None
+    plan = levels.schedule(sizes, size, wrap, effort, windows or None, arounds, placed)
     arounds = list(plan[0].arounds)
     stood = begins(views[0].image if views else exemplars[0].planes)  # how the level before ended
     stacks = [] if views is None else [[view.exemplar for view in views]]
@@ -124,7 +127,7 @@ def solve(
     colours = exemplars[0].planes.shape[2]
     stage: _Stage | None = None
     for level in plan:
-        start = time.perf_counter()
+        began = time.perf_counter()
         view = views[level.index] if views else None
         rounds = level.ascents + level.searches
         components = LINED if level.index >= lines.FINEST else COMPONENTS
@@ -143,7 +146,8 @@ def solve(
             part = _Part(kernels, level, n, described(levels.SIDE), one.share, view)
             yield from mapped(part.prepare(frames), _told(stood))
             if before is None:
-                firsts.append(kernels.array(pieces(level.field, level.positions[n], rng)))
+                first = pieces(level.field, level.positions[n], rng) if start is None else start
+                firsts.append(kernels.array(first))
             else:
                 part.potentials[2:] = before.ranks[n] or part.potentials[2:]
             parts.append(part)
@@ -162,7 +166,7 @@ def solve(
                 )
         done += level.work
         stood = Step(level.index, len(plan), rounds, rounds, done / total, partial(_shown, kernels, stage.u, colours))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - began)
     assert stage is not None
     u, found = kernels.numpy(stage.u), []
     for rows in portions(*plan[-1].image):

@@ -16,7 +16,7 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "lines", "holes", "boxes"},
+    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "lines", "holes", "boxes", "shiftmap"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import assembly, boxes, holes, levels, pyramid, repeats, slopes, transport
+from .. import assembly, boxes, holes, levels, pyramid, repeats, shiftmap, slopes, transport
 from ..assembly import Solution
 from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
@@ -17,6 +17,7 @@ from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
 from ..progress import Made, Place, Step, begins, gathered, mapped
 from ..roles import NORMALS
+from ..shiftmap import Cut, ShiftMap
 from ..spec import Fill, InputError, around
 from ..transport import Exemplar
 from . import retreat
@@ -43,10 +44,10 @@ def steps(request: Fill, maps: MapSet, region: Region) -> Generator[Step, None, 
     if region.source is not None:
         source = softness(region.source, (maps if other is None else other).lead.size, "source mask") >= WHITE
     yield begins(maps.compared)
-    task = _Task(maps, soft, wrap, source, other)
+    task = _Task(maps, soft, wrap, source, other, region.cut)
     computed = yield from retreat.computed(request, partial(task.run, request))
-    images, seconds = computed.made
-    count, retreats = int((soft > 0).sum()), computed.retreats
+    images, seconds, count = computed.made
+    retreats = computed.retreats
     notes = () if count else (NOTHING,)
     return Result(request, maps, images, None, computed.device, seconds, (None, None), retreats, count, notes=notes)
 
@@ -57,7 +58,7 @@ class _Task:
 
     soft: float32 (H, W), how much of each of the leading map's pixels is new; wrap: axes on which the image repeats.
     source: bool, of the image or of the other material, what may be taken, all of it if None. other: a material to take
-    it from, under the same names.
+    it from, under the same names. cut: see `Region`.
     """
 
     maps: MapSet
@@ -65,30 +66,35 @@ class _Task:
     wrap: tuple[bool, bool]
     source: np.ndarray | None
     other: MapSet | None
+    cut: Cut | None
 
     def run(
         self, request: Fill, compute: Kernels
-    ) -> Generator[Step, None, tuple[dict[str, np.ndarray], tuple[float, ...]]]:
-        """Yields Steps, returns the images by name, and the seconds that each part of the hole took."""
+    ) -> Generator[Step, None, tuple[dict[str, np.ndarray], tuple[float, ...], int]]:
+        """Yields Steps, returns the images by name, the seconds of each part of the hole, and how much of it is new."""
         images = {name: one.image.copy() for name, one in self.maps.maps.items()}
-        left, seconds, size = self.soft > 0, [], self.maps.lead.size
+        left, seconds, size, count = self.soft > 0, [], self.maps.lead.size, 0
+        due = left.copy() if self.cut is None else self.cut.seam & left  # what has to be new
         parts = boxes.boxes(left, self.wrap)
         shares = np.cumsum([0, *((box.size[0] + OVERLAP) * (box.size[1] + OVERLAP) for box in parts)])
         shares = shares / max(1, shares[-1])
         for box, before, after in zip(parts, shares, shares[1:], strict=False):
-            if not left[box.index(size)].any():  # a larger box around it was before
+            if not due[box.index(size)].any():  # a larger box around it was before
                 continue
             start = time.perf_counter()
-            job = yield from self._job(images, left, box, float(before))
-            yield from mapped(job.run(compute, request, images, size), _between(before, after))
-            left[box.index(size)] = False
+            job = yield from self._job(images, left, due, box, float(before))
+            done = yield from mapped(job.run(compute, request, images, size), _between(before, after))
+            count += int(done.keep.sum())
+            due[done.crop.index(size)] |= done.work  # where it was new, it ends at nothing
+            left[box.index(size)] = due[box.index(size)] = False
             seconds.append(time.perf_counter() - start)
-        return images, tuple(seconds)
+        return images, tuple(seconds), count
 
     def _job(
-        self, images: dict[str, np.ndarray], left: np.ndarray, box: Box, done: float
+        self, images: dict[str, np.ndarray], left: np.ndarray, due: np.ndarray, box: Box, done: float
     ) -> Generator[Step, None, _Job]:
-        """The job of a box; left: bool (H, W), what of the hole is not filled yet; done: share of the work before it.
+        """The job of a box; left: bool (H, W), what of the hole is not filled yet, due: what of that has to be;
+        done: share of the work before it.
 
         Yields Steps. Raises InputError where there is nothing to take from.
         """
@@ -100,7 +106,7 @@ class _Task:
         if min(box.rows[0], box.columns[0]) >= 0 and box.rows[1] <= size[0] and box.columns[1] <= size[1]:
             crops.append((Box((0, size[0]), (0, size[1])), 1))  # its edge may cut less of what there is
         for crop, least in crops:
-            job = yield from mapped(self._cropped(images, left, box, crop), lambda _: begun)
+            job = yield from mapped(self._cropped(images, left, due, box, crop), lambda _: begun)
             if job.stock() >= max(1, least if self.other is None else 1):
                 return job
         what = "what the mask leaves is smaller than a patch"
@@ -114,12 +120,12 @@ class _Task:
         )
 
     def _cropped(
-        self, images: dict[str, np.ndarray], left: np.ndarray, box: Box, crop: Box
+        self, images: dict[str, np.ndarray], left: np.ndarray, due: np.ndarray, box: Box, crop: Box
     ) -> Generator[None, None, _Job]:
         size = self.maps.lead.size
         index = crop.index(size)
-        unknown = left[index]
-        work, keep = (unknown & _inside(crop, part) for part in (box.grown(OVERLAP, size, self.wrap), box))
+        unknown, zone = due[index], left[index]
+        work, keep = (zone & _inside(crop, part) for part in (box.grown(OVERLAP, size, self.wrap), box))
         old, smooth = {}, {}
         for name, one in self.maps.maps.items():
             yield
@@ -132,7 +138,8 @@ class _Task:
             source = np.ones(taken, bool) if source is None else source
         else:
             source = ~unknown if source is None else source[index] & ~unknown
-        return _Job(crop, maps, old, begin, taken, self.soft[index], work, keep, source)
+        cut = None if self.cut is None else replace(self.cut, seam=unknown, zone=work)
+        return _Job(crop, maps, old, begin, taken, self.soft[index], work, keep, source, cut)
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,7 @@ class _Job:
     crop: in the leading map's pixels. maps: of the crop, smooth in the hole, or those above the ones of another
     material; old: of the crop as they are. begin: the row where the other material begins, 0 where there is none.
     taken: (height, width) of what is taken from; source: bool, of it. soft: float32; work, keep: bool, of the crop.
+    cut: where the work is to be narrowed.
     """
 
     crop: Box
@@ -153,6 +161,7 @@ class _Job:
     work: np.ndarray
     keep: np.ndarray
     source: np.ndarray
+    cut: Cut | None
 
     def stock(self) -> int:
         """How many patches there are to take from, at the work size."""
@@ -160,8 +169,8 @@ class _Job:
 
     def run(
         self, compute: Kernels, request: Fill, images: dict[str, np.ndarray], lead: tuple[int, int]
-    ) -> Generator[Step, None, None]:
-        """Solves for the part and writes what is kept of it into the images. Yields Steps.
+    ) -> Generator[Step, None, _Job]:
+        """Solves for the part and writes what is kept of it into the images. Yields Steps, returns itself, narrowed.
 
         lead: (height, width) of the whole leading map.
         """
@@ -169,11 +178,37 @@ class _Job:
         planes = self.maps.compared()
         begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
         yield begun
+        job, shifts = self, None
+        if self.cut is not None:
+            cut = replace(self.cut, seam=_reduced(self.cut.seam, by), zone=~_reduced(~self.cut.zone, by))
+            shifts = yield from mapped(shiftmap.solved(planes, cut, levels.SIDE, request.seed), lambda _: begun)
+            new = nearest(shifts.changed((planes.shape[0], planes.shape[1])), self.crop.size)
+            job = replace(self, work=self.work & new, keep=self.keep & new)
+        yield from job._filled(compute, request, images, lead, planes, shifts)
+        return job
+
+    def _filled(
+        self,
+        compute: Kernels,
+        request: Fill,
+        images: dict[str, np.ndarray],
+        lead: tuple[int, int],
+        planes: np.ndarray,
+        shifts: ShiftMap | None,
+    ) -> Generator[Step, None, None]:
+        """The same of a job that needs no narrowing any more. planes: its maps, as they are compared."""
+        by = self.maps.reduction
+        begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
+        if shifts is not None:  # what gives way may still be taken
+            image = yield from mapped(_filled(planes, ~work), lambda _: begun)
         viewing = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
-        views = yield from mapped(viewing, lambda _: begun)
+        views, start = (yield from mapped(viewing, lambda _: begun)), None
+        if shifts is not None:
+            views = views[: shifts.level + 1]
+            start = shifts.field(views[-1], levels.SIDE) if len(views) > shifts.level else None
         exemplar = Exemplar(e, repeats.found(e))
         yield begun
         solving = transport.solve(
@@ -184,6 +219,7 @@ class _Job:
             request.seed,
             levels.EFFORTS[request.quality],
             views,
+            start,
         )
         (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
         last = self._placed(views, lead, solution.last)
@@ -331,13 +367,18 @@ def _smooth(one: Map, mask: np.ndarray) -> Generator[None, None, Map]:
         image = one.image.copy()
         image[mask] = image[~mask][0]  # an id that stays
         return replace(one, image=image)
-    pixels, known = one.pixels, ~mask
+    pixels = one.pixels
     yield
+    return replace(one, image=one.stored((yield from _filled(pixels, ~mask))))
+
+
+def _filled(u: np.ndarray, known: np.ndarray) -> Generator[None, None, np.ndarray]:
+    """As `holes.filled`, plane by plane; yields after each."""
     planes = []
-    for channel in range(pixels.shape[2]):
-        planes.append(holes.filled(pixels[..., channel : channel + 1], known))
+    for channel in range(u.shape[2]):
+        planes.append(holes.filled(u[..., channel : channel + 1], known))
         yield
-    return replace(one, image=one.stored(np.concatenate(planes, 2)))
+    return np.concatenate(planes, 2)
 
 
 def _between(before: float, after: float) -> Callable[[Step], Step]:

@@ -10,6 +10,7 @@ import numpy as np
 from .. import levels
 from ..maps import Map, MapSet, resized, same_proportion
 from ..roles import NORMALS, kin
+from ..shiftmap import Cut
 from ..spec import InputError, Size
 
 FAINT = 1 / 32
@@ -25,12 +26,14 @@ class Region:
     """What is filled, and from what.
 
     mask: (H, W) or (H, W, 1 to 4), white is filled, grey is blended; its alpha, if any, covers it. source: the same,
-    white is where material may be taken from. other: a material to take it from instead.
+    white is where material may be taken from. other: a material to take it from instead. cut: of what the mask covers,
+    no more is new than lets the two sides of this meet.
     """
 
     mask: np.ndarray
     source: np.ndarray | None = None
     other: MapSet | None = None
+    cut: Cut | None = None
 
 
 def softness(mask: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:

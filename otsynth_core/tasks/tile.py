@@ -1,6 +1,7 @@
 """Tile: a seamless version of the exemplar, of about its size: a synthesis that wraps, or a picture with healed edges.
 
-To heal is to fill a band along the edges of a picture that wraps: what lies within keeps every pixel.
+To heal is to fill what does not go on at the edges of a picture that wraps, in a band along them that is cut where
+pieces of the picture meet; all else keeps every pixel.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import levels, period, repeats, tiling
+from .. import levels, period, repeats, shiftmap, tiling
 from ..maps import MapSet
 from ..period import Periods
 from ..progress import Step, begins
+from ..shiftmap import Cut
 from ..spec import MIN_SIDE, SNAP, Fill, InputError, Size, Synthesize, Tile
 from . import fill, synthesize
 from .result import Result
 
-GRAIN, GRAINS = 0.2, 3
+GRAIN, GRAINS = 0.2, 6
 """Rows are of one grain as long as their autocorrelation is above; so many grains is a band wide on either side."""
-NARROW, WIDE = 16, 1 / 8
-"""Least width of a band in pixels, and most as a share of the side."""
+NARROW, WIDE = 32, 1 / 4
+"""Least width of a band in pixels, and most as a share of the side; half of it is kept, and two patches at least."""
 
 
 def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
@@ -71,7 +73,9 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     yield begins(planes)
     periods = repeats.found(planes, tiles)
     yield begins(planes)
-    mask, notes = np.zeros(size, bool), []
+    mask, seam, notes = np.zeros(size, bool), np.zeros(size, bool), []
+    index = shiftmap.level(width // maps.reduction)
+    least = min(width, maps.reduction * 2**index)
     for axis, (side, goes_on, own) in enumerate(zip(size, tiles, periods, strict=True)):
         edges = ("top and bottom", "left and right")[axis]
         if goes_on or (own is not None and own.sure and tiling.in_step(planes.swapaxes(0, axis), own.length)):
@@ -81,7 +85,8 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
                 f"band is {width} px: of {side} px only {max(0, side - 2 * width)} would be kept; choose a narrower one"
             )
         else:
-            np.moveaxis(mask, axis, 0)[np.r_[:width, -width:0]] = True
+            for of, deep in ((mask, width), (seam, least)):
+                np.moveaxis(of, axis, 0)[np.r_[:deep, -deep:0]] = True
     notes += [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"
@@ -91,18 +96,19 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     yield begins(planes)
     del planes  # a large array, and not needed any more
     wrapped = Fill(wrap="both", **_shared(request))
-    result = yield from fill.steps(wrapped, maps, fill.Region(mask))
+    result = yield from fill.steps(wrapped, maps, fill.Region(mask, cut=Cut(seam, mask, index)))
     return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(notes)))
 
 
 def band(planes: np.ndarray) -> int:
     """How wide a band along the edges of planes (H, W, C) should be: a few grains, within limits."""
     short, grain = min(planes.shape[:2]), 1
+    most = min(int(WIDE * short), short // 2 - levels.SIDE)
     for along in (planes, planes.swapaxes(0, 1)):
         R = repeats.autocorrelation(along)
         low = np.flatnonzero(R < GRAIN)
         grain = max(grain, int(low[0]) if len(low) else len(R))
-    return max(1, min(max(NARROW, GRAINS * grain), int(WIDE * short)))
+    return max(1, min(max(NARROW, GRAINS * grain), most))
 
 
 def _shared(request: Tile) -> dict[str, Any]:

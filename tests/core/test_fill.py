@@ -322,7 +322,8 @@ def test_work_grows_with_the_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = transport.solve
 
     def solve(compute: object, exemplar: np.ndarray, size: tuple[int, int], *rest: object):  # type: ignore[no-untyped-def]
-        views = rest[-1]
+        views, start = rest[-2:]
+        assert start is None
         solved.append((size, views[0].mask.shape))  # type: ignore[index]
         return kept(compute, exemplar, size, *rest)  # type: ignore[arg-type]
 
@@ -653,7 +654,7 @@ def test_healing_keeps_the_picture_but_for_a_band(photo: np.ndarray, band: int |
     assert report["method"] == "heal"
     width = report["band"]
     assert width == (band or width)
-    assert 4 <= width <= 160 // 8
+    assert 4 <= width <= 160 // 4
     inner = np.s_[width:-width, width:-width]
     assert result.image[inner].tobytes() == image[inner].tobytes()
     assert (result.image != image)[:4].mean() > 0.5
@@ -686,7 +687,7 @@ def test_edges_that_meet_are_not_healed(kind: str) -> None:
         u = np.stack([(y % 24 < 10) + 0.3 * np.sin(y / 24 * 2 * np.pi) + x / 80] * 3, 2).astype(np.float32)
     result = otsynth_core.tile(u.astype(np.float32), method="heal", band=12, **OPTIONS)
     changed = (result.image != u).any(2)
-    assert changed[:, :12].mean() > 0.9
+    assert changed[:, [0, -1]].all()
     assert not changed[:, 12:-12].any()
     assert [words for words in result.report()["warnings"] if words.startswith("top and bottom meet already")]
     whole = blobs(96, 80, 3)
@@ -699,7 +700,7 @@ def test_a_band_is_wider_where_the_grain_is_coarse(photo: np.ndarray) -> None:
     from otsynth_core.tasks import tile
 
     fine, coarse = blobs(400, 400, 1)[:256, :256], blobs(64, 64, 1).repeat(4, 0).repeat(4, 1)
-    assert tile.band(fine) < tile.band(coarse) <= 32
+    assert tile.band(fine) < tile.band(coarse) <= 64
     assert tile.band(np.random.default_rng(0).random((256, 256, 1))) == tile.NARROW
 
 
