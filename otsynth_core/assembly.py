@@ -1,7 +1,7 @@
 """Assembly: any picture that is aligned with the exemplar, put together through the field that was solved for.
 
 Each pixel is the weighted mean of what the patches over it show, so that all maps of a material follow one field, which
-is carried to other sizes for those that have them. Of ids the one with most votes is shown.
+is resampled to other sizes for those that have them. Of ids the one with most votes is shown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import carrying, joints, levels, patches, pyramid
+from . import joints, levels, patches, pyramid, upsampling
 from .kernels import Array, Kernels, Wrap
 from .progress import Step, portions
 
@@ -63,7 +63,7 @@ def cut(down: np.ndarray, across: np.ndarray, wrap: Wrap, step: int) -> tuple[in
     return turns[0], turns[1]
 
 
-def carried(
+def resampled(
     kernels: Kernels, solution: Solution, exemplar: tuple[int, int], size: tuple[int, int]
 ) -> Generator[float, None, Solution]:
     """The solution for the same exemplar and result at other sizes: what lay so far apart lies as much farther.
@@ -76,13 +76,13 @@ def carried(
     for n, was, places in zip(size, solution.size, solution.field.shape[1:], strict=True):
         wraps = places == was  # it has as many patches as pixels
         sides.append(n if wraps else n - levels.SIDE + 1)
-        axes.append(carrying.Axis.of(kernels, sides[-1], places, (n, was), levels.SIDE, wraps))
+        axes.append(upsampling.Axis.of(kernels, sides[-1], places, (n, was), levels.SIDE, wraps))
     field, (down, across) = (sides[0], sides[1]), axes
     scales = (exemplar[0], solution.exemplar[0]), (exemplar[1], solution.exemplar[1])
     C = kernels.empty((2, *field), solution.field)
     weight = kernels.empty(field, solution.weight)
     for rows in portions(*field):
-        C[:, rows] = carrying.carried(
+        C[:, rows] = upsampling.upsampled(
             solution.field, rows, (down, across), scales, exemplar, levels.SIDE, solution.around
         )
         weight[rows] = solution.weight[down.at[rows]][:, across.at]

@@ -30,7 +30,7 @@ class Effort:
     """How many rounds a level gets."""
 
     ascents: tuple[int, int]  # at the coarsest level; at others whose pairs are all compared
-    settling: int  # rounds of search after these, so that pieces hold together before they are carried up
+    settling: int  # rounds of search after these, so that pieces hold together before they are upsampled
     searches: tuple[int, int, int]  # at the first, the second and further levels that only search
     joining: tuple[int, int, int]  # instead, at the level where grafts leave joints, and the two finer ones
 

@@ -88,7 +88,7 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None
     keep kinds in use. deviations: of the components of Y; a class is a range of each of the first `CLASSED`, parted at
     -1, 0 and 1 deviation. Ranks are by the energy beyond the first component: votes are means, so what is
     smooth is always near, and would win everywhere by a little. A rank means the same at every level: its potential, in
-    costs of a typical patch as a level begins, is carried up. Yields on the way.
+    costs of a typical patch as a level begins, is taken up to the next. Yields on the way.
     """
     shape = Y.shape[:2]
     down, across = (np.arange(side, dtype=np.int32) // CELL for side in shape)

@@ -183,14 +183,14 @@ def _decide(
     for axis in (0, 1):  # the zone, and a pixel around it that stays
         lines = np.flatnonzero(zone.any(1 - axis))
         spans.append(slice(max(0, lines[0] - 1), lines[-1] + 2))
-    index, own = _offered(found, _cells(zone).shape[0::2])
+    index, own = _labels(found, _cells(zone).shape[0::2])
     rows, columns = (np.arange(n)[span] for n, span in zip(zone.shape, spans, strict=True))
-    offered = own[index[np.ix_(rows // CELL, columns // CELL)]]
+    labels = own[index[np.ix_(rows // CELL, columns // CELL)]]
     places = np.stack(np.meshgrid(rows, columns, indexing="ij"), 2)[:, :, None]
-    values, may = _shown(planes, allowed, places + offered)
-    stays, free = ~offered.any(3), zone[spans[0], spans[1]][..., None]
+    values, may = _shown(planes, allowed, places + labels)
+    stays, free = ~labels.any(3), zone[spans[0], spans[1]][..., None]
     costs = np.where(stays, NEVER * seam[spans[0], spans[1]][..., None], np.where(may & free, STAYS, NEVER))
-    lattice = _Lattice(planes, places, offered, values.astype(np.float32), free[..., 0])
+    lattice = _Lattice(planes, places, labels, values.astype(np.float32), free[..., 0])
     told = np.zeros((4, *costs.shape), np.float32)  # from above, from below, from the left, from the right
     costs = costs.astype(np.float32)
     yield
@@ -201,46 +201,47 @@ def _decide(
             lattice.sweep(axis, costs, told)
             yield
     best = (costs + told.sum(0)).argmin(2)
-    shifts[spans[0], spans[1]] = np.take_along_axis(offered, best[..., None, None], 2)[:, :, 0]
+    shifts[spans[0], spans[1]] = np.take_along_axis(labels, best[..., None, None], 2)[:, :, 0]
 
 
-def _offered(found: Cells, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """int (down, across), the number of each cell, and int32 (cells, `OWN` + 8 `NEXT` + 1, 2): what each offers."""
-    index, offers = np.zeros(shape, int), [np.zeros((1 + OWN + 8 * NEXT, 2), np.int32)]
+def _labels(found: Cells, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """int (down, across), the number of each cell, and int32 (cells, `OWN` + 8 `NEXT` + 1, 2): the shifts that each
+    may take, its own first."""
+    index, labels = np.zeros(shape, int), [np.zeros((1 + OWN + 8 * NEXT, 2), np.int32)]
     beside = [(i, k) for i in (-1, 0, 1) for k in (-1, 0, 1) if (i, k) != (0, 0)]
     for row, column in np.ndindex(*shape):
         near = [found[row + i, column + k][:NEXT] for i, k in beside if (row + i, column + k) in found]
         own = [found[row, column]] if (row, column) in found else []
         if own or near:
-            index[row, column] = len(offers)
+            index[row, column] = len(labels)
             all = np.concatenate([*own, *near])
-            offers.append(np.zeros_like(offers[0]))
-            offers[-1][1 : 1 + len(all)] = all
-    return index, np.array(offers)
+            labels.append(np.zeros_like(labels[0]))
+            labels[-1][1 : 1 + len(all)] = all
+    return index, np.array(labels)
 
 
 class _Lattice:
-    """The pixels of a zone, and what it costs that neighbours take two of the shifts that they are offered.
+    """The pixels of a zone, and what it costs that neighbours take two of their shifts.
 
-    places: int (h, w, 1, 2); offered: int (h, w, K, 2); values: (h, w, K, C), what each shift shows; free: bool (h, w).
+    places: int (h, w, 1, 2); labels: int (h, w, K, 2); values: (h, w, K, C), what each shift shows; free: bool (h, w).
     """
 
     def __init__(
-        self, planes: np.ndarray, places: np.ndarray, offered: np.ndarray, values: np.ndarray, free: np.ndarray
+        self, planes: np.ndarray, places: np.ndarray, labels: np.ndarray, values: np.ndarray, free: np.ndarray
     ) -> None:
-        self._planes, self._places, self._offered, self._values, self._free = planes, places, offered, values, free
+        self._planes, self._places, self._labels, self._values, self._free = planes, places, labels, values, free
         self._calm = CALM * float(np.sqrt(pyramid.variance(planes).sum())) + np.finfo(np.float32).tiny
         self._lines: tuple[list[tuple[np.ndarray, np.ndarray]], ...] = ([], [])
 
     def join(self, axis: int) -> Generator[None, None, None]:
         """Finds what seams cost between lines along an axis: rows, or columns. Yields after each."""
-        places, offered, values, free = (
-            of.swapaxes(0, axis) for of in (self._places, self._offered, self._values, self._free)
+        places, labels, values, free = (
+            of.swapaxes(0, axis) for of in (self._places, self._labels, self._values, self._free)
         )
         everywhere = np.ones(self._planes.shape[:2], bool)
         for line in range(len(free) - 1):
             at = np.flatnonzero(free[line] | free[line + 1])
-            here, there = offered[line, at], offered[line + 1, at]
+            here, there = labels[line, at], labels[line + 1, at]
             own, other = values[line, at], values[line + 1, at]
             beyond, _ = _shown(self._planes, everywhere, places[line + 1, at] + here)
             before, _ = _shown(self._planes, everywhere, places[line, at] + there)

@@ -3,7 +3,7 @@
 At every level the patches x_i of the image u are assigned to exemplar patches y_j by the biased nearest neighbour
 C(i) = argmin_j |x_i - y_j|^2 - psi_j, and u becomes the weighted mean of the assigned patches that overlap. At coarse
 levels, where all pairs can be compared, psi is ascended until every exemplar patch is used equally often: the
-composition is decided there. At fine levels the field C is carried up, refined by search and balanced by places and
+composition is decided there. At fine levels the field C is upsampled, refined by search and balanced by places and
 kinds, and what agrees with its neighbours holds together: this is what makes the picture sharp. Where a part of the
 picture is known already (`holes`), it is put back after every vote, and its patches stand for themselves.
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from . import assembly, carrying, graft, levels, lines, patches, period, pyramid, search, semidual
+from . import assembly, graft, levels, lines, patches, period, pyramid, search, semidual, upsampling
 from .assembly import Solution
 from .barycenter import Sight
 from .holes import View
@@ -42,7 +42,7 @@ COMPONENTS = 16
 LINED = 24
 """And of patches that have planes of lines beside their colours."""
 TRIED = 2
-"""Finest level at which answers are tried at random, of a field that was carried up; in a hole, at every level."""
+"""Finest level at which answers are tried at random, of a field that was upsampled; in a hole, at every level."""
 BLOCK = 6
 """Side of the pieces of the exemplar from which the coarsest level starts: structure holds better than from noise.
 
@@ -279,7 +279,7 @@ class _Part:
         self.fine = level.index == 0 and (view is None or found > MANY)  # a level of many patches
         self.whole = level.index == 0 and not level.ascents  # its descriptors are the most that is kept
         self.fineness = likeness.fineness() if self.whole else 1.0
-        self.placed = level.index < TRIED and view is None  # where only the joints of what is carried up are left
+        self.placed = level.index < TRIED and view is None  # where only the joints of what is upsampled are left
         self.portions = portions(*level.field, parts=DESCRIBED if self.fine else 1)
         self.C: Array = None
         self.share: Any = share
@@ -316,7 +316,7 @@ class _Part:
         self.far = max(self.positions)
         self.C = yield from self.known.begun(C)
 
-    def carry(self, C: Array, starts: tuple[int, int], cells: tuple[float, float]) -> Generator[None, None, None]:
+    def upsample(self, C: Array, starts: tuple[int, int], cells: tuple[float, float]) -> Generator[None, None, None]:
         """Takes the coarser level's field; yields after each portion.
 
         starts: where in that one's image this one's begins. cells: of a grid, where pieces may only be moved by whole
@@ -325,24 +325,24 @@ class _Part:
         self.far = 0 if self.placed else max(self.positions)
         self.C = self.kernels.empty((2, *self.level.field), C)
         down, across = (
-            carrying.Axis.of(self.kernels, n, m, HALF, levels.SIDE, wraps, start)
+            upsampling.Axis.of(self.kernels, n, m, HALF, levels.SIDE, wraps, start)
             for n, m, wraps, start in zip(self.level.field, C.shape[1:], self.d.wrap, starts, strict=True)
         )
         for rows in self.portions:
-            carried = carrying.carried(C, rows, (down, across), (HALF, HALF), self.exemplar, levels.SIDE, self.around)
+            finer = upsampling.upsampled(C, rows, (down, across), (HALF, HALF), self.exemplar, levels.SIDE, self.around)
             for axis, cell in enumerate(cells):
                 if cell:
-                    own = (rows.start, 0)[axis] + np.indices(carried[axis].shape, np.int32)[axis]
+                    own = (rows.start, 0)[axis] + np.indices(finer[axis].shape, np.int32)[axis]
                     own += self.known.origin[axis]
                     last = self.positions[axis] - 1
-                    carried[axis] = whole_cells(carried[axis], self.kernels.array(own), cell, last)
-            self.C[:, rows] = carried
+                    finer[axis] = whole_cells(finer[axis], self.kernels.array(own), cell, last)
+            self.C[:, rows] = finer
             yield
         self.C = yield from self.known.begun(self.C)
 
-    def reaching(self) -> Generator[None, None, Array]:
-        """The field with its pieces on over the exemplar's edges, to be carried. Yields on the way."""
-        return carrying.reaching(self.kernels, self.C, self.positions, self.d.wrap, self.around)
+    def extended(self) -> Generator[None, None, Array]:
+        """The field with its pieces on over the exemplar's edges, to be upsampled. Yields on the way."""
+        return upsampling.extended(self.kernels, self.C, self.positions, self.d.wrap, self.around)
 
     def _compared(self, likeness: _Likeness, e: Array, whole: bool) -> Generator[None, None, tuple[Descriptor, Array]]:
         """How the image's patches are described, and the exemplar's descriptors, if need be rounded to whole numbers.
@@ -389,7 +389,7 @@ class _Part:
         self.cost = None
 
     def search(self, u: Array, key: int) -> Generator[float, None, None]:
-        """The use of groups is balanced, and every patch takes the best of what is offered."""
+        """The use of groups is balanced, and every patch takes the best of its candidates."""
         kernels, free, ticks = self.kernels, self.known.free, 0
         every = (len(search.reaches(self.far)) + 2 + (self.cost is None)) * len(self.portions)
         kept: dict[int, Array] = {}
@@ -410,11 +410,13 @@ class _Part:
             bias += (self.typical * self.potentials[n])[group.of]
             yield ticks / every
         grace = GRACE * kernels.mean(self.cost) / self.known.share
-        for offers in search.sweeps(self.far, grace, key, self.around):
+        for candidates in search.sweeps(self.far, grace, key, self.around):
             C = kernels.empty(self.C.shape, self.C)
             for rows in self.portions:
                 X = self._patches(u, rows, kept)
-                C[:, rows], self.cost[rows] = kernels.sweep(X, self.Y, bias, self.C, offers, self.d.wrap, rows, free)
+                C[:, rows], self.cost[rows] = kernels.sweep(
+                    X, self.Y, bias, self.C, candidates, self.d.wrap, rows, free
+                )
                 self.known.hold(C, self.cost, rows)
                 yield (ticks := ticks + 1) / every
             self.C = C
@@ -506,16 +508,16 @@ class _Stage:
         rng: for what is random of it.
         """
         for part, C, grid in zip(self.parts, fields, cells, strict=True):
-            yield from part.begin(C) if starts is None else part.carry(C, starts, grid)
+            yield from part.begin(C) if starts is None else part.upsample(C, starts, grid)
         self.u = self.known.drawn(rng) if self.level.ascents and starts is None else None
         if self.u is None:
             yield from self._voted()
 
     def left(self, over: bool) -> Generator[None, None, _Left]:
-        """What the next finer level takes up; over: see `_Part.reaching`. Yields on the way."""
+        """What the next finer level takes up; over: see `_Part.extended`. Yields on the way."""
         fields = []
         for part in self.parts:
-            fields.append((yield from part.reaching()) if over else part.C)
+            fields.append((yield from part.extended()) if over else part.C)
         return _Left(self.known.origin, fields, [part.potentials[2:] for part in self.parts])
 
     def round(self, number: int, key: int) -> Generator[float, None, None]:

@@ -20,7 +20,7 @@ LAYERS = [
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
     {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
-    {"metrics", "progress", "carrying", "joints", "slopes"},
+    {"metrics", "progress", "upsampling", "joints", "slopes"},
     {"levels"},
     {"assembly"},
     {"transport"},

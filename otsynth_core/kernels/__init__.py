@@ -48,12 +48,12 @@ LEAST = 15.0
 """Where `ascend` cuts its weights off, as a logarithm."""
 
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""Directions from which `Offers` takes neighbours' answers."""
+"""Directions from which `Candidates` takes neighbours' answers."""
 
 
 @dataclass(frozen=True)
-class Offers:
-    """What a sweep offers to each patch i, all from the C before it, its own answer first.
+class Candidates:
+    """The answers among which a sweep chooses for each patch i, all from the C before it, its own answer first.
 
     What the neighbours at distance `reach` imply, C(i - d) + d, let off `grace`; and for each radius r, C(i) + an
     offset from [-r, r]^2 that is hashed from (key + its place in radii, i). around: whether the exemplar goes on from
@@ -126,16 +126,16 @@ class Kernels(Protocol):
         Y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         free: Array | None = None,
     ) -> tuple[Array, Array]:
-        """In some rows, whose descriptors are X, each patch takes the best of the answers offered to it.
+        """In some rows, whose descriptors are X, each patch takes the best of its candidates.
 
         Returns their new C and its cost. The best has the least |x_i - y_N|^2 - psi_N, of which a neighbour's answer is
-        let off `offers.grace`; among equals the first. What lies outside an exemplar that does not go around, or has no
-        neighbour there, is not offered.
+        let off `candidates.grace`; among equals the first. What lies outside an exemplar that does not go around, or
+        has no neighbour there, is none.
         """
 
     def counts(self, labels: Array, number: int) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..patches import Descriptor
-from . import NEIGHBOURS, Offers, Wrap, flat, salted
+from . import NEIGHBOURS, Candidates, Wrap, flat, salted
 from .numpy import NumpyKernels, block, within
 
 Array = np.ndarray
@@ -80,13 +80,13 @@ class CompiledKernels(NumpyKernels):
         Y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         free: Array | None = None,
     ) -> tuple[Array, Array]:
         if free is None:
-            return super().sweep(X, Y, psi, C, offers, wrap, rows)
+            return super().sweep(X, Y, psi, C, candidates, wrap, rows)
         cost, new = np.zeros((rows.stop - rows.start, C.shape[2]), np.float32), C[:, rows].copy()
         loose = free[rows] > 0
         first = _firsts(loose)
@@ -94,7 +94,7 @@ class CompiledKernels(NumpyKernels):
         def band(part: slice) -> None:
             here = within(part, rows)
             x = X[first[here.start] : first[here.stop]]
-            self._swept(x, flat(Y), psi, C, offers, wrap, part, loose[here], new[:, here], cost[here])
+            self._swept(x, flat(Y), psi, C, candidates, wrap, part, loose[here], new[:, here], cost[here])
 
         self._each(rows, _some(X, rows), band)
         return new, cost
@@ -105,13 +105,13 @@ class CompiledKernels(NumpyKernels):
         y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         new: Array,
         cost: Array,
     ) -> None:
-        self._swept(x, y, psi, C, offers, wrap, rows, ALL, new, cost)
+        self._swept(x, y, psi, C, candidates, wrap, rows, ALL, new, cost)
 
     def _swept(
         self,
@@ -119,7 +119,7 @@ class CompiledKernels(NumpyKernels):
         y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         loose: Array,
@@ -127,12 +127,12 @@ class CompiledKernels(NumpyKernels):
         cost: Array,
     ) -> None:
         """x: of those patches alone that are loose, bool (rows, fw), or `ALL`."""
-        salts = np.array([salted(offers.key + trial) for trial in range(len(offers.radii))], np.uint32)
-        radii, grace = np.array(offers.radii, np.int32), np.float32(offers.grace)
+        salts = np.array([salted(candidates.key + trial) for trial in range(len(candidates.radii))], np.uint32)
+        radii, grace = np.array(candidates.radii, np.int32), np.float32(candidates.grace)
         every = _known(x.shape[1])
         top, (down, across) = rows.start, new  # two arrays: all bands of one are laid out alike
-        sides = *wrap, *offers.around
-        _sweep(x, y, every, psi, C, offers.reach, radii, salts, grace, *sides, top, loose, down, across, cost)
+        sides = *wrap, *candidates.around
+        _sweep(x, y, every, psi, C, candidates.reach, radii, salts, grace, *sides, top, loose, down, across, cost)
 
     def vote(
         self,

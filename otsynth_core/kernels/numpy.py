@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..patches import Descriptor, windows
-from . import LEAST, NEIGHBOURS, TINY, But, Offers, Scalar, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, TINY, But, Candidates, Scalar, Wrap, bands, flat, hashed
 
 Array = np.ndarray
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class NumpyKernels:
         Y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         free: Array | None = None,
@@ -155,7 +155,7 @@ class NumpyKernels:
 
         def band(part: slice) -> None:
             here = within(part, rows)
-            self._sweep_band(flat(X[here]), flat(Y), psi, C, offers, wrap, part, new[:, here], cost[here])
+            self._sweep_band(flat(X[here]), flat(Y), psi, C, candidates, wrap, part, new[:, here], cost[here])
 
         self._each(rows, C.shape[2] * X.shape[2], band)
         return new, cost
@@ -166,7 +166,7 @@ class NumpyKernels:
         y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         new: Array,
@@ -183,7 +183,7 @@ class NumpyKernels:
 
         def offer(N: Array, there: Array, grace: float) -> None:
             for axis, side in enumerate(psi.shape):
-                if offers.around[axis]:
+                if candidates.around[axis]:
                     N[axis] %= side
             there = there & (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew)
             same = (own == N).all(0)  # most are, and their cost is known
@@ -197,14 +197,14 @@ class NumpyKernels:
                 best[i], taken_cost[i], taken[:, i] = score[better], d[better], N[:, i]
 
         for dy, dx in NEIGHBOURS:
-            dy, dx = offers.reach * dy, offers.reach * dx
+            dy, dx = candidates.reach * dy, candidates.reach * dx
             near = C[:, (i - dy)[:, None] % fh, (k - dx) % fw].reshape(2, -1)
             inside = ((i - dy >= 0) & (i - dy < fh) | wrap[0])[:, None] & ((k - dx >= 0) & (k - dx < fw) | wrap[1])
-            offer(near + np.array([[dy], [dx]], np.int32), inside.ravel(), offers.grace)
+            offer(near + np.array([[dy], [dx]], np.int32), inside.ravel(), candidates.grace)
         index = (i[:, None] * fw + k).ravel()
-        for trial, r in enumerate(offers.radii):
+        for trial, r in enumerate(candidates.radii):
             offsets = np.stack(
-                [hashed(index + axis * fh * fw, offers.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
+                [hashed(index + axis * fh * fw, candidates.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
             )
             offer(own + offsets.astype(np.int32), np.ones(len(index), bool), 0.0)
         new[:] = taken.reshape(2, -1, fw)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from ..patches import Descriptor
 from ..spec import InputError
-from . import LEAST, NEIGHBOURS, TINY, But, Offers, Scalar, Wrap, bands, flat, hashed
+from . import LEAST, NEIGHBOURS, TINY, But, Candidates, Scalar, Wrap, bands, flat, hashed
 
 Array = torch.Tensor
 
@@ -133,7 +133,7 @@ class TorchKernels:
         Y: Array,
         psi: Array,
         C: Array,
-        offers: Offers,
+        candidates: Candidates,
         wrap: Wrap,
         rows: slice,
         free: Array | None = None,
@@ -141,11 +141,11 @@ class TorchKernels:
         parts = []
         for part in self._bands(X):
             own = slice(rows.start + part.start, rows.start + part.stop)
-            parts.append(self._sweep_band(X[part], Y, psi, C, offers, wrap, own))
+            parts.append(self._sweep_band(X[part], Y, psi, C, candidates, wrap, own))
         return self.stacked([N for N, _ in parts], 1), self.stacked([cost for _, cost in parts], 0)
 
     def _sweep_band(
-        self, x: Array, Y: Array, psi: Array, C: Array, offers: Offers, wrap: Wrap, rows: slice
+        self, x: Array, Y: Array, psi: Array, C: Array, candidates: Candidates, wrap: Wrap, rows: slice
     ) -> tuple[Array, Array]:
         (fh, fw), (eh, ew) = C.shape[1:], psi.shape
         y, p = flat(Y), psi.reshape(-1)
@@ -157,7 +157,7 @@ class TorchKernels:
 
         def offer(answer: tuple[Array, ...], there: Array | bool, grace: Scalar) -> None:
             nonlocal taken, cost, best
-            rows_and_columns = zip(answer, psi.shape, offers.around, strict=True)
+            rows_and_columns = zip(answer, psi.shape, candidates.around, strict=True)
             N = torch.stack([line % side if around else line for line, side, around in rows_and_columns])
             inside = (N[0] >= 0) & (N[0] < eh) & (N[1] >= 0) & (N[1] < ew) & there
             j = torch.where(inside, N[0] * ew + N[1], 0)
@@ -168,14 +168,14 @@ class TorchKernels:
             cost, best = torch.where(better, new, cost), torch.where(better, score, best)
 
         for dy, dx in NEIGHBOURS:
-            dy, dx = offers.reach * dy, offers.reach * dx
+            dy, dx = candidates.reach * dy, candidates.reach * dx
             N = C[:, ((i - dy) % fh)[:, None], (k - dx) % fw]
             there_y = (i - dy >= 0) & (i - dy < fh) | wrap[0]
             there_x = (k - dx >= 0) & (k - dx < fw) | wrap[1]
-            offer((N[0] + dy, N[1] + dx), there_y[:, None] & there_x, offers.grace)
+            offer((N[0] + dy, N[1] + dx), there_y[:, None] & there_x, candidates.grace)
         index = i[:, None] * fw + k
-        for trial, r in enumerate(offers.radii):
-            offsets = [hashed(index + axis * fh * fw, offers.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
+        for trial, r in enumerate(candidates.radii):
+            offsets = [hashed(index + axis * fh * fw, candidates.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
             offer(tuple(own + torch.stack(offsets).to(own.dtype)), True, 0.0)
         return taken, cost
 

@@ -6,7 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
-from . import NEIGHBOURS, But, Offers, Wrap, flat, salted
+from . import NEIGHBOURS, But, Candidates, Wrap, flat, salted
 from .torch import TorchKernels
 
 Array = torch.Tensor
@@ -34,7 +34,7 @@ class TritonKernels(TorchKernels):
         self.assign(X, X, psi, But(C, 1, 0.0))
         for wrap in ((True, True), (False, False)):
             for x, Y in ((X, X), (X[..., :16], X[..., :16].short())):
-                self.sweep(x, Y, psi, C, Offers(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
+                self.sweep(x, Y, psi, C, Candidates(1, (2, 2, 2), grace, 0), wrap, slice(0, 8))
         self.vote(torch.zeros((12, 12, 3), device=self.device), C, psi + 1, 5, (12, 12))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # or what goes wrong is told later, where nobody expects it
@@ -60,18 +60,18 @@ class TritonKernels(TorchKernels):
         return torch.stack([sigma // Y.shape[1], sigma % Y.shape[1]])
 
     def _sweep_band(
-        self, x: Array, Y: Array, psi: Array, C: Array, offers: Offers, wrap: Wrap, rows: slice
+        self, x: Array, Y: Array, psi: Array, C: Array, candidates: Candidates, wrap: Wrap, rows: slice
     ) -> tuple[Array, Array]:
         (fh, fw), (eh, ew), height = C.shape[1:], psi.shape, len(x)
         N = torch.empty((2, height, fw), device=self.device, dtype=torch.int32)
         cost = torch.empty((height, fw), device=self.device)
-        grace = torch.as_tensor(offers.grace, dtype=torch.float32, device=self.device)
-        C, radii = C.contiguous(), (*offers.radii, 0, 0, 0)
-        salts = [_signed(salted(offers.key + trial)) for trial in range(3)]
+        grace = torch.as_tensor(candidates.grace, dtype=torch.float32, device=self.device)
+        C, radii = C.contiguous(), (*candidates.radii, 0, 0, 0)
+        salts = [_signed(salted(candidates.key + trial)) for trial in range(3)]
         _swept[(triton.cdiv(height * fw, BLOCK),)](
             x.contiguous(), Y.contiguous(), psi.contiguous(), C[0], C[1], grace, N[0], N[1], cost,
-            rows.start, height * fw, fh, fw, eh, ew, offers.reach, *radii[:3], *salts,
-            DOWN=wrap[0], ACROSS=wrap[1], AROUND=offers.around, DIRECTIONS=NEIGHBOURS, TRIALS=len(offers.radii),
+            rows.start, height * fw, fh, fw, eh, ew, candidates.reach, *radii[:3], *salts,
+            DOWN=wrap[0], ACROSS=wrap[1], AROUND=candidates.around, DIRECTIONS=NEIGHBOURS, TRIALS=len(candidates.radii),
             k=x.shape[2], K=_padded(x.shape[2]), BLOCK=BLOCK,
         )  # fmt: skip
         return N, cost

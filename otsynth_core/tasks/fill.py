@@ -284,7 +284,7 @@ class _Job:
             for start, n, r, side in zip(view.origin, view.mask.shape, scale, known.shape, strict=False)
         )
         window = at[0].stop - at[0].start, at[1].stop - at[1].start
-        own = yield from assembly.carried(compute, solution, (stock.shape[0], stock.shape[1]), window)
+        own = yield from assembly.resampled(compute, solution, (stock.shape[0], stock.shape[1]), window)
         made = known.copy()
         if values is not None:
             made[at] = (yield from assembly.elect(compute, own, stock[..., 0]))[..., None]

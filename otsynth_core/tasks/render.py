@@ -103,8 +103,8 @@ def elected(kernels: Kernels, solution: Solution, one: Map, sizes: Sizes) -> Gen
     values, labels = one.ids()
     made, shown = sizes.own(one)
     stock = labels[_nearest(one.size, sizes.stretches)]
-    carried = assembly.carried(kernels, solution, (stock.shape[0], stock.shape[1]), made)
-    own = yield from mapped(carried, between(0, 0.1))
+    resampling = assembly.resampled(kernels, solution, (stock.shape[0], stock.shape[1]), made)
+    own = yield from mapped(resampling, between(0, 0.1))
     winners = yield from mapped(assembly.elect(kernels, own, stock), between(0.1, 1))
     return values[winners[_nearest(made, _ratios(made, shown))]].reshape(*shown, *one.image.shape[2:])
 
@@ -145,7 +145,7 @@ def surfaced(
     yield 0.0
     exemplar = planes.shape[0], planes.shape[1]
     steep = yield from mapped(slopes.with_differences(planes, solution.around), lambda _: 0.0)
-    own, stock = yield from mapped(_carried(kernels, solution, steep, size), between(0, 0.2))
+    own, stock = yield from mapped(_resampled(kernels, solution, steep, size), between(0, 0.2))
     del steep
     voted = yield from mapped(gathered(assembly.render(kernels, own, stock), own.size[0]), between(0.2, 0.6))
     wrap = own.field.shape[1] == own.size[0], own.field.shape[2] == own.size[1]
@@ -180,15 +180,15 @@ def _prepared(
     """The solution at a map's own size, and what this is put together from. Yields the share that is done."""
     planes, size = _planes(solution, one, sizes)
     yield 0.0
-    return (yield from _carried(kernels, solution, planes, size))
+    return (yield from _resampled(kernels, solution, planes, size))
 
 
-def _carried(
+def _resampled(
     kernels: Kernels, solution: Solution, planes: np.ndarray, size: tuple[int, int]
 ) -> Generator[float, None, tuple[Solution, Stock]]:
     """The solution at a size, and some planes as they are put together through it. Yields the share that is done."""
-    carrying = assembly.carried(kernels, solution, (planes.shape[0], planes.shape[1]), size)
-    own = yield from mapped(carrying, between(0, 0.5))
+    resampling = assembly.resampled(kernels, solution, (planes.shape[0], planes.shape[1]), size)
+    own = yield from mapped(resampling, between(0, 0.5))
     return own, (yield from mapped(assembly.prepared(kernels, own, planes), lambda _: 0.5))
 
 

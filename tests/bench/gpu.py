@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import otsynth_core
 from otsynth_core import files, kernels, levels, patches, transport
-from otsynth_core.kernels import Offers
+from otsynth_core.kernels import Candidates
 from otsynth_core.kernels.torch import TorchKernels, choose
 from otsynth_core.maps import Map
 
@@ -66,10 +66,10 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
     Y, X = compute.project(e, at["of_e"].on(compute.array)), compute.project(u, d)
     few, rows = X[::16, ::16], slice(0, len(at["u"]))
     cost = compute.distances(X, Y, C, rows)
-    mean, offers = compute.mean(cost), Offers(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
+    mean, candidates = compute.mean(cost), Candidates(2, (max(shape), 9, 2), 0.1 * at["scale"], 7)
     fine = transport.WHOLE / float(abs(Y).max())  # the solver keeps Y so at the finest level
     whole = compute.array(compute.numpy(fine * Y).round().astype(np.int16))
-    finer = replace(offers, grace=fine**2 * offers.grace)
+    finer = replace(candidates, grace=fine**2 * candidates.grace)
     labels, but = C[0] % 256, kernels.But(C[:, ::16, ::16], 8, 1e-5 * at["scale"])
     return {
         "project": lambda: compute.project(u, d),
@@ -77,7 +77,7 @@ def operations(compute: kernels.Kernels, at: Scene) -> dict[str, Callable[[], An
         "assign, but": lambda: compute.assign(few, Y, psi, but),
         "ascend": lambda: compute.ascend(few, Y[::4, ::4], psi[::4, ::4], 0.05 * at["scale"], 3),
         "distances": lambda: compute.distances(X, Y, C, rows),
-        "sweep": lambda: compute.sweep(X, Y, psi, C, offers, d.wrap, rows)[0],
+        "sweep": lambda: compute.sweep(X, Y, psi, C, candidates, d.wrap, rows)[0],
         "sweep, 16 bit": lambda: compute.sweep(fine * X, whole, fine**2 * psi, C, finer, d.wrap, rows)[0],
         "counts": lambda: compute.counts(labels, 256),
         "weights": lambda: compute.weights(cost, mean),

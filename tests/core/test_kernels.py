@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from otsynth_core import kernels
-from otsynth_core.kernels import Offers
+from otsynth_core.kernels import Candidates
 from otsynth_core.patches import Descriptor, basis, descriptor, windows
 
 from .conftest import blobs
@@ -115,7 +115,7 @@ def test_distances(banded: kernels.Kernels, scene: dict) -> None:
         np.testing.assert_allclose(cost, wanted[rows], rtol=1e-4, atol=1e-5)
 
 
-def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], offers: Offers) -> tuple[np.ndarray, np.ndarray]:
+def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], candidates: Candidates) -> tuple[np.ndarray, np.ndarray]:
     """The definition of `sweep`, patch by patch; also returns whether the best was clear."""
     Y, psi, C = scene["Y"], scene["psi"], scene["C"][:, : X.shape[0], : X.shape[1]]
     (fh, fw), (eh, ew) = C.shape[1:], psi.shape
@@ -124,15 +124,15 @@ def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], offers: Offers) -
         for x in range(fw):
             found = [(tuple(C[:, y, x]), 0.0)]
             for d in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-                dy, dx = offers.reach * d[0], offers.reach * d[1]
+                dy, dx = candidates.reach * d[0], candidates.reach * d[1]
                 if (wrap[0] or 0 <= y - dy < fh) and (wrap[1] or 0 <= x - dx < fw):
                     near = C[:, (y - dy) % fh, (x - dx) % fw]
-                    found.append(((near[0] + dy, near[1] + dx), offers.grace))
-            for n, r in enumerate(offers.radii):
+                    found.append(((near[0] + dy, near[1] + dx), candidates.grace))
+            for n, r in enumerate(candidates.radii):
                 i = np.array([y * fw + x, fh * fw + y * fw + x])
-                offset = kernels.hashed(i, offers.key + n) % (2 * r + 1) - r
+                offset = kernels.hashed(i, candidates.key + n) % (2 * r + 1) - r
                 found.append((tuple(C[:, y, x] + offset), 0.0))
-            sides = tuple(zip((eh, ew), offers.around, strict=True))
+            sides = tuple(zip((eh, ew), candidates.around, strict=True))
             found = [
                 (tuple(n % side if around else n for n, (side, around) in zip(N, sides, strict=True)), grace)
                 for N, grace in found
@@ -146,31 +146,31 @@ def swept(scene: dict, X: np.ndarray, wrap: tuple[bool, bool], offers: Offers) -
 
 
 @pytest.mark.parametrize(
-    "offers",
+    "candidates",
     [
-        Offers(1, (), 0.0, 0),
-        Offers(3, (20, 4), 0.4, 11),
-        Offers(2, (9,), 2.0, 5),
-        Offers(3, (30, 4), 0.4, 11, (True, False)),
-        Offers(2, (9,), 2.0, 5, (True, True)),
+        Candidates(1, (), 0.0, 0),
+        Candidates(3, (20, 4), 0.4, 11),
+        Candidates(2, (9,), 2.0, 5),
+        Candidates(3, (30, 4), 0.4, 11, (True, False)),
+        Candidates(2, (9,), 2.0, 5, (True, True)),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("wrap", WRAPS)
-def test_sweep(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool], offers: Offers) -> None:
+def test_sweep(banded: kernels.Kernels, scene: dict, wrap: tuple[bool, bool], candidates: Candidates) -> None:
     d = described(scene, "u", wrap).on(banded.array)
     X = banded.numpy(banded.project(banded.array(scene["u"]), d))
     fh, fw = X.shape[:2]
     scene["C"][:, :, 12:] = scene["C"][:, :1, 12:] + np.arange(20)[:, None] % 3  # some agree with their neighbours
     scene["C"] = np.clip(scene["C"], 0, np.array(scene["psi"].shape)[:, None, None] - 1).astype(np.int32)
     C = scene["C"][:, :fh, :fw]
-    wanted, clear = swept(scene, X, wrap, offers)
+    wanted, clear = swept(scene, X, wrap, candidates)
     assert clear.mean() > 0.9
     assert (wanted != C).any(0).mean() > 0.2
     u, Y, psi = arrays(banded, scene, "u", "Y", "psi")
     for rows in (slice(0, fh), slice(5, 9)):
         seen = banded.project(u, d, rows)
-        new, cost = (banded.numpy(a) for a in banded.sweep(seen, Y, psi, banded.array(C), offers, wrap, rows))
+        new, cost = (banded.numpy(a) for a in banded.sweep(seen, Y, psi, banded.array(C), candidates, wrap, rows))
         assert new.dtype == np.int32
         np.testing.assert_array_equal(new[:, clear[rows]], wanted[:, rows][:, clear[rows]])
         np.testing.assert_allclose(cost, ((X[rows] - scene["Y"][tuple(new)]) ** 2).sum(-1), rtol=1e-4, atol=1e-5)
@@ -181,12 +181,12 @@ def test_descriptors_of_whole_numbers_are_compared_as_floats_are(banded: kernels
     X = 30000 * banded.project(banded.array(scene["u"]), d) / np.abs(scene["Y"]).max()
     whole = (30000 * scene["Y"] / np.abs(scene["Y"]).max()).astype(np.int16)
     psi, C = banded.array(1e6 * scene["psi"]), banded.array(scene["C"][:, :, : X.shape[1]].copy())
-    rows, offers = slice(0, 20), Offers(3, (20, 4), 4e5, 11, (True, False))
+    rows, candidates = slice(0, 20), Candidates(3, (20, 4), 4e5, 11, (True, False))
     found = []
     for Y in (whole, whole.astype(np.float32)):
         Y = banded.array(Y)
         cost = banded.distances(X, Y, C, rows)
-        found.append([banded.numpy(a) for a in (*banded.sweep(X, Y, psi, C, offers, (True, False), rows), cost)])
+        found.append([banded.numpy(a) for a in (*banded.sweep(X, Y, psi, C, candidates, (True, False), rows), cost)])
     (new, cost, own), wanted = found
     assert cost.dtype == own.dtype == np.float32
     assert (new != scene["C"][:, :, : new.shape[2]]).any(0).mean() > 0.2
@@ -247,10 +247,10 @@ def test_patches_that_do_not_matter_change_nothing_for_the_others(
     free = hole[tuple(covered)].any((2, 3))
     assert 0 < free.mean() < 0.6
     some = banded.array(free.astype(np.float32))
-    offers = Offers(1, (9, 2), 0.05, 3)
+    candidates = Candidates(1, (9, 2), 0.05, 3)
     weight = banded.array(np.random.default_rng(0).uniform(0.1, 1, (fh, fw)).astype(np.float32))
     for rows in (slice(0, fh), slice(4, 9), slice(9, 11)):  # of the last none matter
-        for name, given in (("distances", (Y, field, rows)), ("sweep", (Y, psi, field, offers, wrap, rows))):
+        for name, given in (("distances", (Y, field, rows)), ("sweep", (Y, psi, field, candidates, wrap, rows))):
             alone, whole = (
                 getattr(banded, name)(banded.project(u, d, rows, *more), *given, *more) for more in ((some,), ())
             )

@@ -348,7 +348,7 @@ def test_a_field_is_carried_alike_by_every_provider(provider: kernels.Kernels) -
         last = Step(0, 1, 1, 1, 1.0, lambda: np.zeros((1, 1, 1), np.float32))
         arrays = compute.array(C), compute.array(weight)
         solution = Solution(*arrays, (24, 30), (24, 20), (), last)  # wraps down, not across
-        own = tasks.finished(assembly.carried(compute, solution, (60, 75), (60, 50)))
+        own = tasks.finished(assembly.resampled(compute, solution, (60, 75), (60, 50)))
         fields = compute.numpy(own.field)
         assert fields.shape == (2, 60, 46)
         assert (fields >= 0).all()

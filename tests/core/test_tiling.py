@@ -137,7 +137,7 @@ def test_a_piece_goes_on_over_the_edges(fine: float) -> None:
 def test_a_field_over_the_edges_is_carried(provider: kernels.Kernels) -> None:
     C = (np.indices((16, 24)) + 11) % np.array([16, 24])[:, None, None]
     one = replace(solution(provider, C, blobs(16, 24, 1), (16, 24)), around=BOTH)
-    finer = tasks.finished(assembly.carried(provider, one, (48, 72), (48, 72)))
+    finer = tasks.finished(assembly.resampled(provider, one, (48, 72), (48, 72)))
     assert finer.around == BOTH
     wanted = (np.indices((48, 72)) + 33) % np.array([48, 72])[:, None, None]
     np.testing.assert_array_equal(provider.numpy(finer.field), wanted)

@@ -1,6 +1,6 @@
-"""Fields carried to finer pixels: around the middle of every patch stands what stood there, as far away as before.
+"""Fields at finer pixels: around the middle of every patch stands what stood there, as far away as before.
 
-A field tells where a patch's first pixel comes from. That one is half a patch off what the patch is about: carried by
+A field tells where a patch's first pixel comes from. That one is half a patch off what the patch is about: upsampled by
 first pixels, joints between pieces would move by as much at every level, away from where they showed least.
 """
 
@@ -27,7 +27,7 @@ class Axis:
     def of(
         cls, kernels: Kernels, patches: int, coarse: int, scale: tuple[int, int], side: int, wraps: bool, start: int = 0
     ) -> Axis:
-        """Of so many patches, carried from so many coarse ones.
+        """Of so many patches, from so many coarse ones.
 
         scale: pixels of the finer image for so many of the coarser; side: of a patch; start: the coarser one's pixel,
         counted from its first, where the finer one's first is: that of a window is not 0.
@@ -43,7 +43,7 @@ class Axis:
         return cls(*(kernels.array(values.astype(np.int32)) for values in (own, at, place)))
 
 
-def carried(
+def upsampled(
     C: Array,
     rows: slice,
     axes: tuple[Axis, Axis],
@@ -67,10 +67,10 @@ def carried(
     return found
 
 
-def reaching(
+def extended(
     kernels: Kernels, C: Array, positions: tuple[int, int], wrap: Wrap, around: Wrap
 ) -> Generator[None, None, Array]:
-    """A field whose pieces go on by one patch where the exemplar ends, over its edge: to be carried.
+    """A field whose pieces go on by one patch where the exemplar ends, over its edge: to be upsampled.
 
     At the finer level there are patches half as far out, and the field as it is points at none of them. positions: of
     the exemplar's patches, down and across; wrap: whether the field does; around: whether the exemplar goes on from its

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otsynth_core import carrying, kernels, tasks
+from otsynth_core import kernels, tasks, upsampling
 
 SIDE, MIDDLE = 5, 2
 DOUBLE = (2, 1), (2, 1)
@@ -22,13 +22,13 @@ def carried(
     rows: slice = slice(None),
 ) -> np.ndarray:
     each = zip(field, C.shape[1:], wrap, starts, strict=True)
-    down, across = (carrying.Axis.of(compute, n, m, (2, 1), SIDE, wraps, start) for n, m, wraps, start in each)
+    down, across = (upsampling.Axis.of(compute, n, m, (2, 1), SIDE, wraps, start) for n, m, wraps, start in each)
     rows = slice(*rows.indices(field[0]))
-    return compute.numpy(carrying.carried(compute.array(C), rows, (down, across), DOUBLE, exemplar, SIDE, around))
+    return compute.numpy(upsampling.upsampled(compute.array(C), rows, (down, across), DOUBLE, exemplar, SIDE, around))
 
 
 def reached(compute: kernels.Kernels, C: np.ndarray, wrap: tuple[bool, bool], around: tuple[bool, bool]) -> np.ndarray:
-    return compute.numpy(tasks.finished(carrying.reaching(compute, compute.array(C), (20, 20), wrap, around)))
+    return compute.numpy(tasks.finished(upsampling.extended(compute, compute.array(C), (20, 20), wrap, around)))
 
 
 def scattered(shape: tuple[int, int], positions: tuple[int, int]) -> np.ndarray:
