@@ -64,8 +64,8 @@ def tile(
     """A seamless version of an image, or of a material's maps, of `size` = (width, height) or about its own.
 
     See `spec.Tile`. Where the image repeats, its own size is changed to the nearest that holds whole periods; "snap"
-    insists on it. With the method "heal" the picture stays but for what does not go on at its edges, in a band of so
-    many pixels along them. gradient: settings of the paper's own solver, to take it in the place of ours.
+    insists on it. With the method "heal" the picture stays but for parts of a band along its edges, `band` pixels wide.
+    gradient: settings of the paper's own solver, to take it in the place of ours.
     Raises InputError for an image or a value that cannot be used.
     """
     request = Tile(

@@ -36,13 +36,15 @@ class Hole:
     """What is known of a result: `image` where `mask` is not.
 
     image: float32 (H, W, C), smooth in the hole; mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar
-    that may be taken; within: the exemplar is the image itself, pixel for pixel, or is so outside the hole.
+    that may be taken; within: the exemplar is the image itself, pixel for pixel; whole: but for the hole, in which it
+    still has what may be taken.
     """
 
     image: np.ndarray
     mask: np.ndarray
     source: np.ndarray
     within: bool
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
 
     Yields after each.
     """
-    shared = hole.within and exemplar is hole.image
+    shared = hole.within and not hole.whole
     known, own = ~hole.mask, ~hole.mask if shared else np.ones(exemplar.shape[:2], bool)
     stack = [(exemplar, hole.source & own, hole.image, known)]
     while True:

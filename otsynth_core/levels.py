@@ -91,13 +91,13 @@ def schedule(
     effort: Effort,
     windows: list[tuple[int, int]] | None = None,
     arounds: Sequence[Wrap] = (),
-    placed: bool = False,
+    started: bool = False,
 ) -> list[Level]:
     """The levels, coarse first, for exemplars and a result of these sizes (height, width).
 
     windows: of a picture that is known but for a hole, what is worked on at each level, fine first. arounds: whether
-    each exemplar's rows and columns go on from the start, if any do. placed: there is a field to start from, so that no
-    pairs are compared to find one.
+    each exemplar's rows and columns go on from the start, if any do. started: there is a field to start from, so
+    that no pairs are compared to find one.
     """
     sides = [side for exemplar in exemplars for side in exemplar]
     sizes = windows or pyramid.sizes(*size, pyramid.depth(*sides, *size))
@@ -112,7 +112,7 @@ def schedule(
         own = tuple((height >> index, width >> index) for height, width in exemplars)
         field = patches.count(sizes[index], SIDE, wrap)
         stocks = [patches.count(one, SIDE, around) for one, around in zip(own, circles, strict=True)]
-        few = not placed and all(math.prod(field) * math.prod(stock) <= EXACT for stock in stocks)
+        few = not started and all(math.prod(field) * math.prod(stock) <= EXACT for stock in stocks)
         small = few and (index > 0 or windows is not None)
         first = not plan and (few or windows is None)  # a hole that is thin but long has one level, and a large window
         ascents = effort.ascents[0] if first else effort.ascents[1] if small else 0

@@ -114,8 +114,8 @@ def solve(
     rng = np.random.default_rng(seed)
     windows = [(view.mask.shape[0], view.mask.shape[1]) for view in views or []]
     arounds = [one.around for one in exemplars]
-    sizes, placed = [one.size for one in exemplars], start is not None
-    plan = levels.schedule(sizes, size, wrap, effort, windows or None, arounds, placed)
+    sizes, started = [one.size for one in exemplars], start is not None
+    plan = levels.schedule(sizes, size, wrap, effort, windows or None, arounds, started)
     arounds = list(plan[0].arounds)
     stood = begins(views[0].image if views else exemplars[0].planes)  # how the level before ended
     stacks = [] if views is None else [[view.exemplar for view in views]]

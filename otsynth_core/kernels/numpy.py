@@ -181,7 +181,7 @@ class NumpyKernels:
         own_score = own_cost - p[j]
         best, taken, taken_cost = own_score.copy(), own.copy(), own_cost.copy()
 
-        def offer(N: Array, there: Array, grace: float) -> None:
+        def consider(N: Array, there: Array, grace: float) -> None:
             for axis, side in enumerate(psi.shape):
                 if candidates.around[axis]:
                     N[axis] %= side
@@ -200,13 +200,13 @@ class NumpyKernels:
             dy, dx = candidates.reach * dy, candidates.reach * dx
             near = C[:, (i - dy)[:, None] % fh, (k - dx) % fw].reshape(2, -1)
             inside = ((i - dy >= 0) & (i - dy < fh) | wrap[0])[:, None] & ((k - dx >= 0) & (k - dx < fw) | wrap[1])
-            offer(near + np.array([[dy], [dx]], np.int32), inside.ravel(), candidates.grace)
+            consider(near + np.array([[dy], [dx]], np.int32), inside.ravel(), candidates.grace)
         index = (i[:, None] * fw + k).ravel()
         for trial, r in enumerate(candidates.radii):
             offsets = np.stack(
                 [hashed(index + axis * fh * fw, candidates.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
             )
-            offer(own + offsets.astype(np.int32), np.ones(len(index), bool), 0.0)
+            consider(own + offsets.astype(np.int32), np.ones(len(index), bool), 0.0)
         new[:] = taken.reshape(2, -1, fw)
         cost[:] = taken_cost.reshape(-1, fw)
 

@@ -155,7 +155,7 @@ class TorchKernels:
         cost = _costs(x, y, j)
         best = cost - p[j]
 
-        def offer(answer: tuple[Array, ...], there: Array | bool, grace: Scalar) -> None:
+        def consider(answer: tuple[Array, ...], there: Array | bool, grace: Scalar) -> None:
             nonlocal taken, cost, best
             rows_and_columns = zip(answer, psi.shape, candidates.around, strict=True)
             N = torch.stack([line % side if around else line for line, side, around in rows_and_columns])
@@ -172,11 +172,11 @@ class TorchKernels:
             N = C[:, ((i - dy) % fh)[:, None], (k - dx) % fw]
             there_y = (i - dy >= 0) & (i - dy < fh) | wrap[0]
             there_x = (k - dx >= 0) & (k - dx < fw) | wrap[1]
-            offer((N[0] + dy, N[1] + dx), there_y[:, None] & there_x, candidates.grace)
+            consider((N[0] + dy, N[1] + dx), there_y[:, None] & there_x, candidates.grace)
         index = i[:, None] * fw + k
         for trial, r in enumerate(candidates.radii):
             offsets = [hashed(index + axis * fh * fw, candidates.key + trial) % (2 * r + 1) - r for axis in (0, 1)]
-            offer(tuple(own + torch.stack(offsets).to(own.dtype)), True, 0.0)
+            consider(tuple(own + torch.stack(offsets).to(own.dtype)), True, 0.0)
         return taken, cost
 
     def counts(self, labels: Array, number: int) -> Array:

@@ -149,7 +149,7 @@ def _nearest(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _offered(  # type: ignore[no-untyped-def]
+def _considered(  # type: ignore[no-untyped-def]
     xs, y, psi, ny, nx, there, grace, ty, tx, cost, best, eh, ew,
     k: tl.constexpr, t, AROUND: tl.constexpr,
 ):  # fmt: skip
@@ -195,7 +195,7 @@ def _swept(  # type: ignore[no-untyped-def]
     DOWN: tl.constexpr, ACROSS: tl.constexpr, AROUND: tl.constexpr, DIRECTIONS: tl.constexpr, TRIALS: tl.constexpr,
     k: tl.constexpr, K: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Some patches, from the row `first` on, take the best of what is offered to them."""
+    """Some patches, from the row `first` on, take the best of their candidates."""
     p, t = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), tl.arange(0, K)[None, :]
     there = p < number
     row, column = first + p // fw, p % fw
@@ -203,13 +203,15 @@ def _swept(  # type: ignore[no-untyped-def]
     xs = tl.load(x + p[:, None].to(tl.int64) * k + t, mask=there[:, None] & (t < k), other=0.0)
     own_y, own_x = tl.load(cy + i, mask=there, other=0), tl.load(cx + i, mask=there, other=0)
     cost, best = tl.zeros((BLOCK,), tl.float32), tl.full((BLOCK,), float("inf"), tl.float32)
-    ty, tx, cost, best = _offered(xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t, AROUND)
+    ty, tx, cost, best = _considered(
+        xs, y, psi, own_y, own_x, there, 0.0, own_y, own_x, cost, best, eh, ew, k, t, AROUND
+    )
     let_off = tl.load(grace)
     for n in tl.static_range(4):
         dy, dx = reach * DIRECTIONS[n][0], reach * DIRECTIONS[n][1]
         at, near = _patch(row - dy, column - dx, fh, fw, reach, there, DOWN, ACROSS)
         ny, nx = tl.load(cy + at, mask=near, other=0) + dy, tl.load(cx + at, mask=near, other=0) + dx
-        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, near, let_off, ty, tx, cost, best, eh, ew, k, t, AROUND)
+        ty, tx, cost, best = _considered(xs, y, psi, ny, nx, near, let_off, ty, tx, cost, best, eh, ew, k, t, AROUND)
     for trial in tl.static_range(TRIALS):
         r, salt = r0, s0
         if trial == 1:
@@ -217,7 +219,7 @@ def _swept(  # type: ignore[no-untyped-def]
         if trial == 2:
             r, salt = r2, s2
         ny, nx = own_y + _offset(i, salt, r), own_x + _offset(i + fh * fw, salt, r)
-        ty, tx, cost, best = _offered(xs, y, psi, ny, nx, there, 0.0, ty, tx, cost, best, eh, ew, k, t, AROUND)
+        ty, tx, cost, best = _considered(xs, y, psi, ny, nx, there, 0.0, ty, tx, cost, best, eh, ew, k, t, AROUND)
     tl.store(ny_to + p, ty, mask=there)
     tl.store(nx_to + p, tx, mask=there)
     tl.store(cost_to + p, cost, mask=there)

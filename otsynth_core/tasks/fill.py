@@ -74,18 +74,20 @@ class _Task:
         """Yields Steps, returns the images by name, the seconds of each part of the hole, and how much of it is new."""
         images = {name: one.image.copy() for name, one in self.maps.maps.items()}
         left, seconds, size, count = self.soft > 0, [], self.maps.lead.size, 0
-        due = left.copy() if self.cut is None else self.cut.seam & left  # what has to be new
+        due = left.copy() if self.cut is None else self.cut.torn & left  # what has to be new
         parts = boxes.boxes(left, self.wrap)
         shares = np.cumsum([0, *((box.size[0] + OVERLAP) * (box.size[1] + OVERLAP) for box in parts)])
         shares = shares / max(1, shares[-1])
         for box, before, after in zip(parts, shares, shares[1:], strict=False):
-            if not due[box.index(size)].any():  # a larger box around it was before
+            if not due[box.index(size)].any():  # a larger box around it was before, or it goes on there
                 continue
             start = time.perf_counter()
             job = yield from self._job(images, left, due, box, float(before))
             done = yield from mapped(job.run(compute, request, images, size), _between(before, after))
             count += int(done.keep.sum())
-            due[done.crop.index(size)] |= done.work  # where it was new, it ends at nothing
+            if self.cut is not None:  # around the box what is new there is not kept: it does not go on into what was
+                edge = _inside(done.crop, box.grown(self.cut.deep, size, self.wrap))
+                due[done.crop.index(size)] |= done.work & edge
             left[box.index(size)] = due[box.index(size)] = False
             seconds.append(time.perf_counter() - start)
         return images, tuple(seconds), count
@@ -138,8 +140,9 @@ class _Task:
             source = np.ones(taken, bool) if source is None else source
         else:
             source = ~unknown if source is None else source[index] & ~unknown
-        cut = None if self.cut is None else replace(self.cut, seam=unknown, zone=work)
-        return _Job(crop, maps, old, begin, taken, self.soft[index], work, keep, source, cut)
+        torn = None if self.cut is None else unknown
+        width = 0 if self.cut is None else self.cut.width
+        return _Job(crop, maps, old, begin, taken, self.soft[index], work, keep, source, torn, width)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class _Job:
     crop: in the leading map's pixels. maps: of the crop, smooth in the hole, or those above the ones of another
     material; old: of the crop as they are. begin: the row where the other material begins, 0 where there is none.
     taken: (height, width) of what is taken from; source: bool, of it. soft: float32; work, keep: bool, of the crop.
-    cut: where the work is to be narrowed.
+    torn: of the crop, what of the work there is no way around, if it is to be narrowed; width: see `Cut`.
     """
 
     crop: Box
@@ -161,7 +164,8 @@ class _Job:
     work: np.ndarray
     keep: np.ndarray
     source: np.ndarray
-    cut: Cut | None
+    torn: np.ndarray | None
+    width: int
 
     def stock(self) -> int:
         """How many patches there are to take from, at the work size."""
@@ -174,20 +178,27 @@ class _Job:
 
         lead: (height, width) of the whole leading map.
         """
-        by = self.maps.reduction
         planes = self.maps.compared()
         begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
         yield begun
         job, shifts = self, None
-        if self.cut is not None:
-            cut = replace(self.cut, seam=_reduced(self.cut.seam, by), zone=~_reduced(~self.cut.zone, by))
-            shifts = yield from mapped(shiftmap.solved(planes, cut, levels.SIDE, request.seed), lambda _: begun)
-            new = nearest(shifts.changed((planes.shape[0], planes.shape[1])), self.crop.size)
+        if self.torn is not None:
+            shifts = yield from mapped(self._cut(planes, self.torn, request.seed), lambda _: begun)
+        if shifts is not None:
+            new = nearest(shifts.changed((planes.shape[0], planes.shape[1])), self.crop.size) | self.torn
             job = replace(self, work=self.work & new, keep=self.keep & new)
-        yield from job._filled(compute, request, images, lead, planes, shifts)
+        yield from job._solved(compute, request, images, lead, planes, shifts, begun)
         return job
 
-    def _filled(
+    def _cut(self, planes: np.ndarray, torn: np.ndarray, seed: int) -> Generator[None, None, ShiftMap | None]:
+        """What of the work is to be new, and which pieces take its place; None if none may. Yields on the way."""
+        by = self.maps.reduction
+        zone, torn = ~_reduced(~self.work, by), _reduced(torn, by)
+        index = shiftmap.level(self.width // by, min(planes.shape[:2]))
+        shifts = yield from shiftmap.solved(planes, torn, zone, index, levels.SIDE, seed)
+        return shifts if shifts.shifts.any() else None
+
+    def _solved(
         self,
         compute: Kernels,
         request: Fill,
@@ -195,20 +206,20 @@ class _Job:
         lead: tuple[int, int],
         planes: np.ndarray,
         shifts: ShiftMap | None,
+        begun: Step,
     ) -> Generator[Step, None, None]:
-        """The same of a job that needs no narrowing any more. planes: its maps, as they are compared."""
+        """The same of a job that is narrowed. planes: its maps, as they are compared; begun: the Step before it."""
         by = self.maps.reduction
-        begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
-        if shifts is not None:  # what gives way may still be taken
-            image = yield from mapped(_filled(planes, ~work), lambda _: begun)
-        viewing = holes.views(e, Hole(image, work, source, within=not self.begin), levels.SIDE)
-        views, start = (yield from mapped(viewing, lambda _: begun)), None
-        if shifts is not None:
+        if self.torn is not None:  # what gives way may still be taken
+            image = yield from mapped(_smoothed(planes, ~work), lambda _: begun)
+        hole = Hole(image, work, source, within=not self.begin, whole=self.torn is not None)
+        views, start = (yield from mapped(holes.views(e, hole, levels.SIDE), lambda _: begun)), None
+        if shifts is not None and len(views) > shifts.level:
             views = views[: shifts.level + 1]
-            start = shifts.field(views[-1], levels.SIDE) if len(views) > shifts.level else None
+            start = shifts.field(views[-1], levels.SIDE)
         exemplar = Exemplar(e, repeats.found(e))
         yield begun
         solving = transport.solve(
@@ -369,10 +380,10 @@ def _smooth(one: Map, mask: np.ndarray) -> Generator[None, None, Map]:
         return replace(one, image=image)
     pixels = one.pixels
     yield
-    return replace(one, image=one.stored((yield from _filled(pixels, ~mask))))
+    return replace(one, image=one.stored((yield from _smoothed(pixels, ~mask))))
 
 
-def _filled(u: np.ndarray, known: np.ndarray) -> Generator[None, None, np.ndarray]:
+def _smoothed(u: np.ndarray, known: np.ndarray) -> Generator[None, None, np.ndarray]:
     """As `holes.filled`, plane by plane; yields after each."""
     planes = []
     for channel in range(u.shape[2]):

@@ -27,7 +27,7 @@ class Region:
 
     mask: (H, W) or (H, W, 1 to 4), white is filled, grey is blended; its alpha, if any, covers it. source: the same,
     white is where material may be taken from. other: a material to take it from instead. cut: of what the mask covers,
-    no more is new than lets the two sides of this meet.
+    no more is made new than it takes for the two sides of this to meet.
     """
 
     mask: np.ndarray

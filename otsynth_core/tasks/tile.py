@@ -73,9 +73,8 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     yield begins(planes)
     periods = repeats.found(planes, tiles)
     yield begins(planes)
-    mask, seam, notes = np.zeros(size, bool), np.zeros(size, bool), []
-    index = shiftmap.level(width // maps.reduction)
-    least = min(width, maps.reduction * 2**index)
+    mask, torn, notes = np.zeros(size, bool), np.zeros(size, bool), []
+    deep = min(width, maps.reduction * 2 ** shiftmap.level(width // maps.reduction, min(planes.shape[:2])))
     for axis, (side, goes_on, own) in enumerate(zip(size, tiles, periods, strict=True)):
         edges = ("top and bottom", "left and right")[axis]
         if goes_on or (own is not None and own.sure and tiling.in_step(planes.swapaxes(0, axis), own.length)):
@@ -85,8 +84,8 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
                 f"band is {width} px: of {side} px only {max(0, side - 2 * width)} would be kept; choose a narrower one"
             )
         else:
-            for of, deep in ((mask, width), (seam, least)):
-                np.moveaxis(of, axis, 0)[np.r_[:deep, -deep:0]] = True
+            for of, many in ((mask, width), (torn, deep)):
+                np.moveaxis(of, axis, 0)[np.r_[:many, -many:0]] = True
     notes += [
         f"the picture repeats every {found.length * maps.reduction:.1f} px, and {side} px hold no whole number of them:"
         " lines break in the band; resynthesize makes them fit"
@@ -96,7 +95,7 @@ def _healed(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     yield begins(planes)
     del planes  # a large array, and not needed any more
     wrapped = Fill(wrap="both", **_shared(request))
-    result = yield from fill.steps(wrapped, maps, fill.Region(mask, cut=Cut(seam, mask, index)))
+    result = yield from fill.steps(wrapped, maps, fill.Region(mask, cut=Cut(torn, deep, width)))
     return replace(result, request=replace(request, band=width), notes=tuple(dict.fromkeys(notes)))
 
 

@@ -217,9 +217,9 @@ def main() -> None:
     if options.names:
         names = {name: names[name] for name in options.names.split(",")}
     who = fillers(options)
-    small = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for image in (small, small[..., :1], np.tile(small[:16, :16], (4, 4, 1))):  # compiles, for grey and periods as well
-        otsynth_core.fill(image, np.pad(np.ones((8, 8), bool), 28))
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
+    for image in (noise, noise[..., :1], np.tile(noise[:32, :32], (8, 8, 1))):  # compiles, for grey and periods as well
+        otsynth_core.fill(image, masks(256)["disc"])
     print(f"{options.quality}, seed {options.seed}, {datetime.date.today()}, {platform.machine()}")
     medians: list[str] = []
     for kind in options.masks.split(","):

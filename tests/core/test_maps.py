@@ -315,7 +315,7 @@ def test_steepness_is_what_a_normal_map_was_made_with() -> None:
     np.testing.assert_allclose(slopes.bent(vectors, np.zeros((*u.shape, 2), np.float32)), vectors, atol=0.01)
 
 
-def test_maps_of_other_sizes_are_carried() -> None:
+def test_maps_of_other_sizes_follow_the_same_field() -> None:
     """A map with twice, half and three times the pixels shows the same as the leading one, as far as it can."""
     color = aligned(128, 144)["color"]
     given = {"color": color}
@@ -338,7 +338,7 @@ def test_maps_of_other_sizes_are_carried() -> None:
         assert np.abs(images["ao"] - half).mean() < 12
 
 
-def test_a_field_is_carried_alike_by_every_provider(provider: kernels.Kernels) -> None:
+def test_a_field_is_resampled_alike_by_every_provider(provider: kernels.Kernels) -> None:
     rng = np.random.default_rng(0)
     C = np.stack([rng.integers(20, size=(24, 16)), rng.integers(26, size=(24, 16))]).astype(np.int32)
     weight = rng.random((24, 16)).astype(np.float32) + 0.1

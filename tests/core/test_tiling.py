@@ -134,7 +134,7 @@ def test_a_piece_goes_on_over_the_edges(fine: float) -> None:
     np.testing.assert_allclose(voted, np.roll(e, (-50, -17), (0, 1)), atol=1e-6)
 
 
-def test_a_field_over_the_edges_is_carried(provider: kernels.Kernels) -> None:
+def test_a_field_over_the_edges_is_resampled(provider: kernels.Kernels) -> None:
     C = (np.indices((16, 24)) + 11) % np.array([16, 24])[:, None, None]
     one = replace(solution(provider, C, blobs(16, 24, 1), (16, 24)), around=BOTH)
     finer = tasks.finished(assembly.resampled(provider, one, (48, 72), (48, 72)))

@@ -327,7 +327,7 @@ def test_pictures_that_are_kept_stay_as_they_were(exemplar: np.ndarray, device: 
 
 
 def test_what_lies_along_the_edges_of_an_exemplar_is_shown_as_well() -> None:
-    """Of a fair share, along all four edges: few patches hold it, and what is carried up begins further inside."""
+    """Of a fair share, along all four edges: few patches hold it, and what is upsampled begins further inside."""
     exemplar = blobs(160, 160, 3)[:96, :96]  # which tiles as a whole only
     shares = np.zeros((2, 2))
     for seed in range(3):
@@ -383,8 +383,8 @@ def test_nothing_is_tried_at_random_where_only_joints_are_left(monkeypatch: pyte
     sweep = NumpyKernels.sweep
 
     def seen(self: NumpyKernels, *args: Any) -> Any:
-        C, offers = args[3:5]
-        tried.setdefault(C.shape[2], set()).add(len(offers.radii) > 0)
+        C, candidates = args[3:5]
+        tried.setdefault(C.shape[2], set()).add(len(candidates.radii) > 0)
         return sweep(self, *args)
 
     monkeypatch.setattr(NumpyKernels, "sweep", seen)

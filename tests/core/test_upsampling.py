@@ -11,7 +11,7 @@ SIDE, MIDDLE = 5, 2
 DOUBLE = (2, 1), (2, 1)
 
 
-def carried(
+def upsampled(
     compute: kernels.Kernels,
     C: np.ndarray,
     field: tuple[int, int],
@@ -48,7 +48,7 @@ def test_the_middle_keeps_what_was_under_it(
         tuple(places), tuple(n // 2 - (0 if goes else SIDE - 1) for n, goes in zip(exemplar, around, strict=True))
     )
     field = tuple(2 * n if w else 2 * n - SIDE + 1 for n, w in zip(coarse, wrap, strict=True))
-    found = carried(provider, C, field, exemplar, wrap, around)
+    found = upsampled(provider, C, field, exemplar, wrap, around)
     assert found.shape == (2, *field)
     for y, x in np.ndindex(*field):
         under = [(i + MIDDLE) // 2 - MIDDLE for i in (y, x)]
@@ -59,7 +59,9 @@ def test_the_middle_keeps_what_was_under_it(
             length = exemplar[axis]
             wanted = wanted % length if around[axis] else min(max(wanted, 0), length - SIDE)
             assert found[axis, y, x] == wanted
-    np.testing.assert_array_equal(carried(provider, C, field, exemplar, wrap, around, rows=slice(5, 9)), found[:, 5:9])
+    np.testing.assert_array_equal(
+        upsampled(provider, C, field, exemplar, wrap, around, rows=slice(5, 9)), found[:, 5:9]
+    )
 
 
 def test_a_joint_stays_where_it_was() -> None:
@@ -67,17 +69,17 @@ def test_a_joint_stays_where_it_was() -> None:
     compute = kernels.load("numpy")
     C = np.indices((12, 16)).astype(np.int32)
     C[1] += np.where(np.arange(16) + MIDDLE < 8, 4, 20)  # which piece the pixel in a patch's middle is of
-    finer = carried(compute, C, (24, 32), (96, 96), (False, False))
+    finer = upsampled(compute, C, (24, 32), (96, 96), (False, False))
     off = finer[1] - np.arange(32)
     middles = np.arange(32) + MIDDLE
     np.testing.assert_array_equal(off, np.broadcast_to(np.where(middles < 16, 8, 40), off.shape))
 
 
-def test_a_window_is_carried_as_the_whole() -> None:
+def test_a_window_is_upsampled_as_the_whole() -> None:
     compute = kernels.load("numpy")
     C = scattered((20, 20), (30, 30))
-    whole = carried(compute, C, (36, 36), (68, 68), (False, False))
-    window = carried(compute, C[:, 2:, 3:], (14, 12), (68, 68), (False, False), starts=(3, 4))
+    whole = upsampled(compute, C, (36, 36), (68, 68), (False, False))
+    window = upsampled(compute, C[:, 2:, 3:], (14, 12), (68, 68), (False, False), starts=(3, 4))
     own = 2 * (2 + 3), 2 * (3 + 4)  # the window's first pixel, in the whole
     there = whole[:, own[0] : own[0] + 14, own[1] : own[1] + 12]
     np.testing.assert_array_equal(window, there)
@@ -85,7 +87,7 @@ def test_a_window_is_carried_as_the_whole() -> None:
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_piece_that_ends_at_an_edge_goes_on_over_it(provider: kernels.Kernels, axis: int) -> None:
-    """One begins at the exemplar's first patch, one ends at its last: carried, they hold the finer first and last."""
+    """One begins at the exemplar's first patch, one ends at its last: upsampled, they hold the finer first and last."""
     C = np.full((2, 12, 12), 5, np.int32)
     places = np.arange(12)
     along = np.where(places < 4, 3, np.where(places < 8, places - 4, places - 8 + 2))  # 0 to 3, from 4 on; 2 to 5
