@@ -80,7 +80,7 @@ class View:
 def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, list[View]]:
     """The levels, fine first, for patches of some side: as many as the hole has, and as can be taken from.
 
-    Yields after each.
+    Yields on the way.
     """
     shared = hole.within and not hole.whole
     known, own = ~hole.mask, ~hole.mask if shared else np.ones(exemplar.shape[:2], bool)
@@ -88,9 +88,11 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
     while True:
         e, source, image, known = stack[-1]
         coarse, known = halved(image, known)
+        yield
         coarse = filled(coarse, known)
         yield
         e = coarse if shared else pyramid.downsample(e)
+        yield
         source = pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > MOST
         if shared:
             source = source & known
