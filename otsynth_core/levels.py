@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import graft, patches, pyramid, semidual
+from . import graft, patches, pyramid
 from .kernels import Wrap
 from .spec import InputError
 
 SIDE = 5
 """Side of a patch, in pixels of its level."""
-EXACT = semidual.PAIRS
+EXACT = 2**24
 """Most pairs of patches (n m) that are compared exhaustively; at the coarsest level they are, however many."""
 VAST = 2**30
 """And of those that are compared so at all, some seconds on two cores: where there are more, the request is refused."""

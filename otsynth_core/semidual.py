@@ -20,11 +20,9 @@ ANNEALING = (0.06, 0.01)
 The last alone, started from the round before, does not keep up with an image that changes: small lam moves mass
 between distant groups of patches slowly, and the composition swings from one to the other.
 """
-PAIRS = 2**24
-"""Most pairs of patches that are looked at in a step. Beyond, a lattice of the image's patches stands for all.
-
-A lattice of many is safe. Where there are few it would miss some, and the potentials of rare patches would swing.
-"""
+PAIRS = 2**21
+"""About the most pairs of patches that are looked at in a step, and kept: beyond, a lattice of the image's patches
+stands for all. On real textures the result is as near to the exemplar with a fourth, and with eight times as many."""
 STEPS = 3
 """Of the ascent, under each lam of `ANNEALING`."""
 
@@ -49,14 +47,24 @@ def ascended(kernels: Kernels, X: Array, Y: Array, psi: Array, scale: float, amo
     """
     if scale <= 0:  # one patch everywhere: there is nothing to choose
         return psi
-    stride = math.ceil(math.sqrt(math.prod(X.shape[:2]) * math.prod(Y.shape[:2]) / PAIRS))
-    lattice = X[::stride, ::stride]
+    at = kernels.array(_lattice((X.shape[0], X.shape[1]), math.prod(X.shape[:2]) * math.prod(Y.shape[:2]) / PAIRS))
+    lattice = X.reshape(-1, X.shape[2])[at]
     if among is not None:
-        there = among[::stride, ::stride] > 0
-        lattice = (lattice[there] if there.any() else X[among > 0])[:, None]
+        there = among.reshape(-1)[at] > 0
+        lattice = lattice[there] if there.any() else X[among > 0]
     for lam in ANNEALING:
-        psi = kernels.ascend(lattice, Y, psi, lam * scale, STEPS)
+        psi = kernels.ascend(lattice[:, None], Y, psi, lam * scale, STEPS)
     return psi
+
+
+def _lattice(shape: tuple[int, int], thinner: float) -> np.ndarray:
+    """int (n): patches (rows, columns), read as one vector, that lie on a Fibonacci lattice which is so many times as
+    thin, or a little more: a row or column of it misses none of the phases of what repeats."""
+    shift, every = 1, 1
+    while every < thinner:
+        shift, every = every, shift + every
+    rows, columns = np.indices(shape, sparse=True)
+    return np.flatnonzero((shift * rows + columns) % every == 0)
 
 
 @dataclass(frozen=True)

@@ -150,10 +150,27 @@ def test_of_the_patches_that_count_no_more_pairs_are_looked_at_than_of_all(
         return ascend(self, X, *rest)
 
     monkeypatch.setattr(type(provider), "ascend", noted)
-    monkeypatch.setattr(semidual, "PAIRS", 40 * 30 * 20 // 9 + 1)  # every third row and column
+    monkeypatch.setattr(semidual, "PAIRS", 40 * 30 * 20 // 8)
     X, Y = (provider.array(problem(n, 7).reshape(h, w, 6)) for n, h, w in ((1200, 40, 30), (20, 5, 4)))
     psi = provider.array(np.zeros((5, 4), np.float32))
-    for among, many in ((np.ones((40, 30)), 140), (np.indices((40, 30))[1] % 3 == 1, 400)):
+    rows, columns = np.indices((40, 30))
+    for among, many in ((np.ones((40, 30)), 150), ((5 * rows + columns) % 8 == 1, 150)):
         looked.clear()
         semidual.ascended(provider, X, Y, psi, scale(problem(20, 7)), provider.array(among.astype(np.float32)))
         assert looked == [many, many]
+
+
+@pytest.mark.parametrize("thinner", [1, 1.5, 3, 7, 40])
+def test_a_lattice_misses_no_phase_of_a_pattern(thinner: float) -> None:
+    """Else what stands at the others would be used by nobody, and its potentials would rise without end."""
+    at = semidual._lattice((60, 60), thinner)
+    assert 0.6 / thinner <= len(at) / 3600 <= 1.02 / thinner
+    rows, columns = np.divmod(at, 60)
+    for period in range(2, 9):
+        for line in (rows, columns):
+            counts = np.bincount(line % period, minlength=period)
+            assert counts.min() > 0.6 * counts.max()
+
+
+def test_a_column_is_thinned_as_well() -> None:
+    np.testing.assert_array_equal(semidual._lattice((20, 1), 7), [0, 8, 16])
