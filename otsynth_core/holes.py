@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import lines, pyramid
+from .kernels import bands
+from .progress import portions
 
 COARSEST = 11
 """No level's short side is below this many pixels."""
@@ -27,6 +29,8 @@ STITCHED, RIM = 16, 2
 """How many pixels deep the new is drawn to the old around it, less and less; so many around it they are compared in."""
 BLOCK, AROUND = 512, 64
 """Side of the blocks in which that is done, and how far around them the rim is looked at; even halved many times."""
+AT_ONCE = 2**17
+"""Numbers that are worked on at once where they are read more than once: they stay in the processor's cache."""
 SHARP = (1.0, 0.5, 0.25)
 """How much of what is not smooth a pixel takes from its neighbours, the first, second and third deep."""
 
@@ -87,10 +91,8 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
     stack = [(exemplar, hole.source & own, hole.image, known)]
     while True:
         e, source, image, known = stack[-1]
-        coarse, known = halved(image, known)
-        yield
-        coarse = filled(coarse, known)
-        yield
+        coarse, known = yield from halved(image, known)
+        coarse = yield from filled(coarse, known)
         e = coarse if shared else pyramid.downsample(e)
         yield
         source = pyramid.downsample(source[..., None].astype(np.float32))[..., 0] > MOST
@@ -101,8 +103,8 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
             break
         stack.append((e, source, coarse, known))
     sources, knowns = [level[1] for level in stack], [level[3] for level in stack]
-    exemplars, images = _lined([level[0] for level in stack], [level[2] for level in stack], knowns, shared)
-    yield
+    pictures = [level[0] for level in stack], [level[2] for level in stack]
+    exemplars, images = yield from _lined(*pictures, knowns, shared)
     made: list[View] = []
     inner = None
     for e, source, image, known in zip(exemplars, sources, images, knowns, strict=True):
@@ -115,56 +117,91 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
 
 def _lined(
     exemplars: list[np.ndarray], images: list[np.ndarray], knowns: list[np.ndarray], shared: bool
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+) -> Generator[None, None, tuple[list[np.ndarray], list[np.ndarray]]]:
     """The levels with planes of lines behind the colours of coarse ones; as in the exemplar, and smooth in the hole.
 
-    shared: the exemplars are the images.
+    shared: the exemplars are the images. Yields on the way.
     """
     if len(exemplars) <= lines.FINEST:
         return exemplars, images
 
-    def halving(u: np.ndarray, level: int) -> np.ndarray:
-        return filled(halved(u, knowns[level])[0], knowns[level + 1])
+    def halving(u: np.ndarray, level: int) -> Generator[None, None, np.ndarray]:
+        coarse, _ = yield from halved(u, knowns[level])
+        return (yield from filled(coarse, knowns[level + 1]))
 
-    along = lines.axis(exemplars)
-    shown = lines.planes(images, along, halving)
-    own = shown if shared else lines.planes(exemplars, along, lambda u, level: pyramid.downsample(u))
+    along = yield from lines.axis(exemplars)
+    shown = yield from lines.planes(images, along, halving)
+    own = shown if shared else (yield from lines.planes(exemplars, along, lines.halving))
     weights = lines.weights(exemplars, own)
     fine = lines.FINEST
     images = images[:fine] + lines.joined(images, shown, weights)
     return images if shared else exemplars[:fine] + lines.joined(exemplars, own, weights), images
 
 
-def halved(u: np.ndarray, known: np.ndarray, most: float = MOST) -> tuple[np.ndarray, np.ndarray]:
+def halved(
+    u: np.ndarray, known: np.ndarray, most: float = MOST
+) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
     """The next level of a picture (H, W, C) of which some pixels are known, and which of that are.
 
-    most: the share of what lies under a pixel of which more has to be known.
+    most: the share of what lies under a pixel of which more has to be known. Yields on the way.
     """
     share = pyramid.downsample(known[..., None].astype(np.float32))
-    coarse = pyramid.downsample(np.where(known[..., None], u, 0).astype(np.float32))
-    return coarse / np.maximum(share, 1e-6), share[..., 0] > most
+    yield
+    shown = np.empty(u.shape, np.float32)
+    for rows in portions(len(u), u[0].size):
+        part = u[rows].astype(np.float32)
+        part[~known[rows]] = 0
+        shown[rows] = part
+        yield
+    coarse = pyramid.downsample(shown)
+    yield
+    coarse /= np.maximum(share, 1e-6)
+    return coarse, share[..., 0] > most
 
 
 def whole(pixels: np.ndarray, side: int) -> np.ndarray:
     """bool (h - side + 1, w - side + 1): of which patches every pixel is true."""
-    for _ in (0, 1):
-        pixels = np.logical_and.reduce([pixels[t : len(pixels) - side + 1 + t] for t in range(side)]).T
-    return pixels
+    height, width = (n - side + 1 for n in pixels.shape)
+    down = pixels[:height].copy()
+    for t in range(1, side):
+        down &= pixels[t : t + height]
+    across = down[:, :width].copy()
+    for t in range(1, side):
+        across &= down[:, t : t + width]
+    return across
 
 
-def filled(u: np.ndarray, known: np.ndarray, most: float = MOST) -> np.ndarray:
-    """A picture whose unknown pixels are smooth between the known ones: pulled from coarser levels, see `halved`."""
+def filled(u: np.ndarray, known: np.ndarray, most: float = MOST) -> Generator[None, None, np.ndarray]:
+    """A picture whose unknown pixels are smooth between the known ones: pulled from coarser levels, see `halved`.
+
+    Yields on the way.
+    """
     if known.all() or min(known.shape) < 2:
         mean = u[known].mean(0) if known.any() else np.zeros(u.shape[2], u.dtype)
         return np.where(known[..., None], u, mean)
-    coarse = filled(*halved(u, known, most), most)
-    for axis in (0, 1):
-        at = ((np.arange(u.shape[axis]) - 0.5) / 2).clip(0, coarse.shape[axis] - 1)
-        i = np.minimum(at.astype(int), max(0, coarse.shape[axis] - 2))
-        t = (at - i).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        after = np.minimum(i + 1, coarse.shape[axis] - 1)
-        coarse = coarse.take(i, axis) * (1 - t) + coarse.take(after, axis) * t
-    return np.where(known[..., None], u, coarse)
+    coarse, still = yield from halved(u, known, most)
+    coarse = yield from filled(coarse, still, most)
+    made = np.empty(u.shape, np.result_type(u, coarse))
+    (top, bottom, down), (left, right, across) = (
+        _between(n, m) for n, m in zip(u.shape, coarse.shape[:2], strict=False)
+    )
+    for rows in portions(len(u), u[0].size):
+        for part in bands(rows, AT_ONCE // u[0].size):
+            t = down[part, None, None]
+            line = coarse[top[part]] * (1 - t) + coarse[bottom[part]] * t
+            t = across[:, None]
+            line = line[:, left] * (1 - t) + line[:, right] * t
+            line[known[part]] = u[part][known[part]]
+            made[part] = line
+        yield
+    return made
+
+
+def _between(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of n pixels of a line, between which two of the m of the next level each lies, and how near to the second."""
+    at = ((np.arange(n) - 0.5) / 2).clip(0, m - 1)
+    i = np.minimum(at.astype(int), max(0, m - 2))
+    return i, np.minimum(i + 1, m - 1), (at - i).astype(np.float32)
 
 
 def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, None, np.ndarray]:
@@ -172,14 +209,20 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[No
 
     Made in blocks, of which only those are looked at that the mask's rim is near to; yields after each.
     """
-    made = np.where(mask[..., None], new, old)
+    made = np.empty_like(old)
+    for rows in portions(len(old), old[0].size):
+        part, here = old[rows].copy(), mask[rows]
+        part[here] = new[rows][here]
+        made[rows] = part
+        yield
     (low, high), (least, most) = pyramid.bounds(new), pyramid.bounds(old)
     low, high = np.minimum(low, least), np.maximum(high, most)
     for corner in itertools.product(*(range(0, side, BLOCK) for side in mask.shape)):
         block = tuple(slice(start, start + BLOCK) for start in corner)
         near = tuple(slice(max(0, start - AROUND), start + BLOCK + AROUND) for start in corner)
         if mask[block].any() and not mask[near].all():
-            moved = (new[near] + _off(new[near], old[near], mask[near])).clip(low, high)
+            off = yield from _off(new[near], old[near], mask[near])
+            moved = (new[near] + off).clip(low, high)
             within = tuple(
                 slice(start - by.start, start - by.start + BLOCK) for start, by in zip(corner, near, strict=True)
             )
@@ -188,15 +231,18 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[No
     return made
 
 
-def met(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The new picture, all of it moved by what lies between its differences from the old one along the mask's rim."""
+def met(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, None, np.ndarray]:
+    """The new picture, all of it moved by what lies between its differences from the old one along the mask's rim.
+
+    Yields on the way.
+    """
     near = depth(~mask, RIM + 1)
     rim = (near > 0) & (near <= RIM)
-    return new + filled(np.where(rim[..., None], old - new, 0), rim, most=0)
+    return new + (yield from filled(np.where(rim[..., None], old - new, 0), rim, most=0))
 
 
-def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How far the new picture is moved under a mask, and what it is anywhere outside.
+def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, None, np.ndarray]:
+    """How far the new picture is moved under a mask, and what it is anywhere outside. Yields on the way.
 
     By as much as the new is off the old along the mask's rim, so that neighbours there differ as they do in the
     exemplar; further in by what is smooth of it, or what differs from pixel to pixel would be drawn into streaks, and
@@ -205,7 +251,8 @@ def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     near, off = depth(~mask, 2 * RIM + 1), old - new
     first, second = ((near > start) & (near <= start + RIM) for start in (0, RIM))
-    one, other = (filled(np.where(rim[..., None], off, 0), rim, most=0) for rim in (first, second))
+    one = yield from filled(np.where(first[..., None], off, 0), first, most=0)
+    other = yield from filled(np.where(second[..., None], off, 0), second, most=0)
     agreed = np.where(one * other > 0, np.where(np.abs(one) < np.abs(other), one, other), 0)
     off, reached = np.where(first[..., None], off, agreed), ~mask
     for share in SHARP:
@@ -242,9 +289,11 @@ def nearest(allowed: np.ndarray) -> Generator[None, None, np.ndarray]:
             found_here |= new
         reach += 1 + reach // 4
         yield
-    to = np.indices(shape, np.int32)
-    for axis, along in enumerate(np.array(moves, np.int32).T):
-        to[axis] += along[moved]
+    to = np.empty((2, *shape), np.int32)
+    for rows in portions(*shape):
+        for own, along, here in zip(np.ogrid[rows, : shape[1]], np.array(moves, np.int32).T, to, strict=True):
+            here[rows] = own + along[moved[rows]]
+        yield
     left = np.argwhere(~found)
     if len(left):
         any = np.argwhere(allowed)
@@ -253,8 +302,8 @@ def nearest(allowed: np.ndarray) -> Generator[None, None, np.ndarray]:
 
 
 def depth(mask: np.ndarray, most: int) -> np.ndarray:
-    """int (H, W): how many pixels deep each lies in a mask, 0 outside, so many at most; the border is no way out."""
-    deep, inside = np.zeros(mask.shape, int), mask
+    """int8 (H, W): how many pixels deep each lies in a mask, 0 outside, so many at most; the border is no way out."""
+    deep, inside = np.zeros(mask.shape, np.int8), mask
     for _ in range(most):
         deep += inside
         p = np.pad(inside, 1, constant_values=True)

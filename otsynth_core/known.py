@@ -15,6 +15,7 @@ import numpy as np
 from . import holes
 from .holes import View
 from .kernels import Array, Kernels
+from .progress import portions
 
 FINAL = 5
 """Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole,
@@ -97,13 +98,13 @@ class Known(Nothing):
         array, free = kernels.array, ~view.pinned
         self._kernels, self._view = kernels, view
         self.share, self.origin = float(free.mean()), view.origin
-        self.barred = array(np.where(view.allowed, 0, NEVER).astype(np.float32))
+        self.barred = array(np.where(view.allowed, np.float32(0), np.float32(NEVER)))
         self._own = [array(own) for own in view.own]
         self.free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
         self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
         side = view.mask.shape[0] - free.shape[0] + 1
         depth = holes.depth(view.mask, DEEP)[side // 2 :, side // 2 :][: free.shape[0], : free.shape[1]]
-        self._trust = array((1 / TRUST**depth).astype(np.float32))
+        self._trust = array((1 / TRUST ** np.arange(DEEP + 1)).astype(np.float32)[depth])
 
     @cached_property
     def _sought(self) -> Array:
@@ -116,10 +117,13 @@ class Known(Nothing):
 
     def begun(self, C: Array) -> Generator[None, None, Array]:
         down, across = (self._kernels.array(line) for line in (yield from holes.nearest(self._view.allowed)))
-        i, k = C
-        C = self._kernels.stacked([down[i, k][None], across[i, k][None]], 0)
-        self._keep(C, slice(0, C.shape[1]))
-        return C
+        begun = self._kernels.empty(C.shape, C)
+        for rows in portions(*self.free.shape):
+            i, k = C[:, rows]
+            begun[0, rows], begun[1, rows] = down[i, k], across[i, k]
+            self._keep(begun, rows)
+            yield
+        return begun
 
     def _keep(self, C: Array, rows: slice) -> None:
         """In some rows of a field, patches that are not to be found stand for themselves."""

@@ -10,6 +10,7 @@ Optimization* (2015), but without edges that would have to be decided on.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 
 import numpy as np
 
@@ -22,8 +23,8 @@ WEIGHT = 0.5
 FAINT = 0.02
 """Lines whose own variance is this share of the colours' have half of that weight: a slope's banding is no line."""
 
-Halving = Callable[[np.ndarray, int], np.ndarray]
-"""Brings planes (h, w, 2) of a level, by its index, to the next one."""
+Halving = Callable[[np.ndarray, int], Generator[None, None, np.ndarray]]
+"""Brings planes (h, w, 2) of a level, by its index, to the next one; yields on the way."""
 
 
 def build(
@@ -35,30 +36,49 @@ def build(
         stack.append(level)
         yield
     if levels > FINEST:
-        along = axis(stack, around)
-        yield
-        own = planes(stack, along, lambda lines, level: pyramid.downsample(lines, around), around)
-        yield
+        along = yield from axis(stack, around)
+        own = yield from planes(stack, along, partial(halving, around=around), around)
         stack[FINEST:] = joined(stack, own, weights(stack, own))
     return stack
 
 
-def axis(stack: list[np.ndarray], around: tuple[bool, bool] = (False, False)) -> np.ndarray:
-    """float32 (C,): the direction in which pixels of details (h, w, C) vary most, all levels alike; not downwards."""
-    details = [level - pyramid.smooth(level, around) for level in stack[FINEST - 1 : -1]]
-    C = sum(np.tensordot(one, one, ((0, 1), (0, 1))) / one[..., 0].size for one in details)
+def halving(u: np.ndarray, level: int, around: tuple[bool, bool] = (False, False)) -> Generator[None, None, np.ndarray]:
+    """The next level of a picture that is known everywhere: see `Halving`."""
+    yield
+    return pyramid.downsample(u, around)
+
+
+def axis(stack: list[np.ndarray], around: tuple[bool, bool] = (False, False)) -> Generator[None, None, np.ndarray]:
+    """float32 (C,): the direction in which pixels of details (h, w, C) vary most, all levels alike; not downwards.
+
+    Yields on the way.
+    """
+    C = np.zeros((stack[0].shape[2],) * 2)
+    for level in stack[FINEST - 1 : -1]:
+        smooth = pyramid.smooth(level, around)
+        yield
+        detail = (level - smooth).reshape(-1, level.shape[2])
+        yield
+        C += detail.T @ detail / len(detail)
+        yield
     along = np.linalg.eigh(C)[1][:, -1]
     return (along if along.sum() >= 0 else -along).astype(np.float32)
 
 
 def planes(
     stack: list[np.ndarray], along: np.ndarray, halving: Halving, around: tuple[bool, bool] = (False, False)
-) -> list[np.ndarray]:
-    """float32 (h, w, 2) for each level of a picture from `FINEST` on: of what is bright, what is dark along an axis."""
+) -> Generator[None, None, list[np.ndarray]]:
+    """float32 (h, w, 2) for each level of a picture from `FINEST` on: of what is bright, what is dark along an axis.
+
+    Yields on the way.
+    """
     lines, made = np.zeros((), np.float32), []
     for level, finer in enumerate(stack[FINEST - 1 : -1], FINEST - 1):
-        signed = (finer - pyramid.smooth(finer, around)) @ along
-        lines = halving(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2), level)
+        smooth = pyramid.smooth(finer, around)
+        yield
+        signed = (finer - smooth) @ along
+        yield
+        lines = yield from halving(lines + np.stack([signed.clip(0), (-signed).clip(0)], 2), level)
         made.append(np.sqrt(lines))
     return made
 

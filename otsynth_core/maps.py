@@ -102,7 +102,9 @@ class Map:
     def pixels(self) -> np.ndarray:
         """float32 (H, W, C): whole numbers divided by their largest."""
         pixels = self.image.reshape(*self.size, -1).astype(np.float32)
-        return pixels / np.float32(np.iinfo(self.image.dtype).max) if self.image.dtype.kind == "u" else pixels
+        if self.image.dtype.kind == "u":
+            pixels /= np.float32(np.iinfo(self.image.dtype).max)
+        return pixels
 
     @property
     def has_alpha(self) -> bool:

@@ -119,6 +119,9 @@ def groups(kernels: Kernels, Y: Array, deviations: np.ndarray) -> Generator[None
     numbers = int(down[-1] + 1) * int(across[-1] + 1), 4 ** len(deviations[:CLASSED]), RANKS
     made = []
     for of, number, pace in zip((cells, classes, ranks), numbers, PACES, strict=True):
-        made.append(Groups(of, kernels.counts(of, number) / math.prod(shape), pace))
-        yield
+        used = 0
+        for rows in bands(slice(0, shape[0]), height):
+            used = used + kernels.counts(of[rows], number)
+            yield
+        made.append(Groups(of, used / math.prod(shape), pace))
     return made[0], made[1], made[2]

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import holes, pyramid
 from .holes import View
+from .progress import portions
 
 COARSE, NARROWEST, WIDEST = 2, 8, 16
 """The level at which it is decided, and the fewest and the most of its pixels that a zone is wide on each side of a
@@ -111,9 +112,13 @@ def solved(
         start = max(0, int(lines[0]) - more) // by if len(lines) else 0
         corner.append(start)
         window.append(slice(start * by, min(n, int(lines[-1]) + 1 + more) if len(lines) else n))
-    level = planes[window[0], window[1]]
-    level = level - level.mean((0, 1), dtype=np.float64).astype(level.dtype)
+    whole = planes[window[0], window[1]]
+    mean = whole.mean(0, np.float64).mean(0).astype(whole.dtype)
     yield
+    level = np.empty_like(whole)
+    for rows in portions(len(whole), whole[0].size):
+        np.subtract(whole[rows], mean, out=level[rows])
+        yield
     for _ in range(index):
         level = pyramid.downsample(level)
         yield

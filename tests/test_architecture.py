@@ -16,11 +16,12 @@ CORE, ADDON = ROOT / "otsynth_core", ROOT / "blender_addon"
 
 LAYERS = [
     {"spec", "roles"},
-    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "lines", "holes", "boxes", "shiftmap"},
+    {"maps", "files", "patches", "period", "repeats", "pyramid", "tiling", "lines", "boxes"},
     {"kernels", "kernels.numpy", "kernels.compiled", "kernels.torch", "kernels.triton"},
+    {"progress", "holes", "shiftmap"},
     {"semidual", "search", "graft", "known", "barycenter", "losses", "vgg", "sources"},
     {"features"},
-    {"metrics", "progress", "upsampling", "joints", "slopes"},
+    {"metrics", "upsampling", "joints", "slopes"},
     {"levels"},
     {"assembly"},
     {"transport"},

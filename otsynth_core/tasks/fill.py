@@ -15,13 +15,14 @@ from ..boxes import OVERLAP, Box
 from ..holes import Hole, View
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Made, Place, Step, begins, gathered, mapped
+from ..progress import Made, Place, Step, begins, gathered, mapped, portions
 from ..roles import NORMALS
 from ..shiftmap import Cut, ShiftMap
 from ..spec import Fill, InputError, around
 from ..transport import Exemplar
 from . import retreat
 from .region import WHITE, Region, covered, matched, nearest, softness, stacked, times
+from .render import middles
 from .result import Result
 
 REACH = 192
@@ -124,10 +125,12 @@ class _Task:
     def _cropped(
         self, images: dict[str, np.ndarray], left: np.ndarray, due: np.ndarray, box: Box, crop: Box
     ) -> Generator[None, None, _Job]:
+        yield
         size = self.maps.lead.size
         index = crop.index(size)
         unknown, zone = due[index], left[index]
         work, keep = (zone & _inside(crop, part) for part in (box.grown(OVERLAP, size, self.wrap), box))
+        yield
         old, smooth = {}, {}
         for name, one in self.maps.maps.items():
             yield
@@ -178,9 +181,10 @@ class _Job:
 
         lead: (height, width) of the whole leading map.
         """
-        planes = self.maps.compared()
-        begun = replace(begins(planes), place=self._place(lead, (0, 0), self.crop.size), maps=self.maps)
-        yield begun
+        place = self._place(lead, (0, 0), self.crop.size)
+        for planes in self.maps.comparing():
+            begun = replace(begins(planes), place=place, maps=self.maps)
+            yield begun
         job, shifts = self, None
         if self.torn is not None:
             shifts = yield from mapped(self._cut(planes, self.torn, request.seed), lambda _: begun)
@@ -214,7 +218,7 @@ class _Job:
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
         if self.torn is not None:  # what gives way may still be taken
-            image = yield from mapped(_smoothed(planes, ~work), lambda _: begun)
+            image = yield from mapped(holes.filled(planes, ~work), lambda _: begun)
         hole = Hole(image, work, source, within=not self.begin, whole=self.torn is not None)
         views, start = (yield from mapped(holes.views(e, hole, levels.SIDE), lambda _: begun)), None
         if shifts is not None and len(views) > shifts.level:
@@ -311,15 +315,19 @@ class _Job:
             whole, more = yield from _silent(_surfaced(new, known, mask, at, stock))
             new, lean = whole[at], _Lean(taken[..., 0], more)
         elif one.role in NORMALS and lean is not None:
-            steep = slopes.steepness(taken[..., :3], lean.heights, (lean.heights.shape[0], lean.heights.shape[1]))
+            told, rises = middles(taken[..., :3], lean.heights)
+            steep = slopes.steepness(told, rises, (lean.heights.shape[0], lean.heights.shape[1]))
+            yield 0.0
             more = resized(lean.more, (known.shape[0], known.shape[1]))[at]
-            vectors = slopes.bent(new[..., :3], steep * more)
-            new = np.concatenate([vectors, new[..., 3:]], 2)
+            for rows in portions(*window):
+                new[rows, :, :3] = slopes.bent(new[rows, :, :3], steep * more[rows])
+                yield 0.0
         if self.begin and not surface:  # another material keeps its colours: it is to be told from what is around it
             made[at] = np.where(mask[at][..., None], new, known[at])
         else:
             made[at] = yield from _silent(holes.stitched(new, known[at], mask[at]))
-        return _blended(one, fit(made, size), old, cover(self.soft)), lean
+        blending = _blended(one, fit(made, size), old, cover(self.soft))
+        return (yield from _silent(blending)), lean
 
 
 @dataclass(frozen=True)
@@ -344,8 +352,8 @@ def _surfaced(
     for n, where in enumerate(touched):
         np.copyto(planes[at][..., n * c : (n + 1) * c], voted[..., n * c : (n + 1) * c], where=where[at][..., None])
         yield
-    heights = holes.met((yield from slopes.integrated(planes, ways, slopes.REACH * min(sides))), known, mask)
-    yield
+    heights = yield from slopes.integrated(planes, ways, slopes.REACH * min(sides))
+    heights = yield from holes.met(heights, known, mask)
     (least, most), (low, high) = pyramid.bounds(known), pyramid.bounds(stock)
     heights = np.where(mask[..., None], heights.clip(np.minimum(least, low), np.maximum(most, high)), known)
     return heights, (yield from slopes.leaning(heights, planes, ways, sides))
@@ -356,9 +364,10 @@ def _silent(work: Generator[object, None, Made]) -> Generator[float, None, Made]
     return mapped(work, lambda _: 0.0)
 
 
-def _blended(one: Map, made: np.ndarray, old: Map, soft: np.ndarray) -> np.ndarray:
-    """The image of made planes, with as much of the old one as a mask leaves."""
-    image = one.restored(made)
+def _blended(one: Map, made: np.ndarray, old: Map, soft: np.ndarray) -> Generator[float, None, np.ndarray]:
+    """The image of made planes, with as much of the old one as a mask leaves. Yields on the way."""
+    size = made.shape[0], made.shape[1]
+    image = yield from gathered((one.restored(made[rows]) for rows in portions(*size)), size[0])
     grey = (soft > 0) & (soft < 1)
     if grey.any():
         was, share = old.rendered(), soft[..., None]
@@ -380,16 +389,9 @@ def _smooth(one: Map, mask: np.ndarray) -> Generator[None, None, Map]:
         return replace(one, image=image)
     pixels = one.pixels
     yield
-    return replace(one, image=one.stored((yield from _smoothed(pixels, ~mask))))
-
-
-def _smoothed(u: np.ndarray, known: np.ndarray) -> Generator[None, None, np.ndarray]:
-    """As `holes.filled`, plane by plane; yields after each."""
-    planes = []
-    for channel in range(u.shape[2]):
-        planes.append(holes.filled(u[..., channel : channel + 1], known))
-        yield
-    return np.concatenate(planes, 2)
+    smooth, image = (yield from holes.filled(pixels, ~mask)), one.image.copy()
+    image[mask] = one.stored(smooth[mask][:, None])[:, 0]
+    return replace(one, image=image)
 
 
 def _between(before: float, after: float) -> Callable[[Step], Step]:

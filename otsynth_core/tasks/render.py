@@ -90,7 +90,8 @@ def rendered(
             images[name] = yield from mapped(mapped(finishing, _FINISHING), part)
         else:
             if lean is not None:
-                told, rises = _middles(one, heights)
+                both = zip((one, heights), middles(one.image, heights.image), strict=True)
+                told, rises = (replace(of, image=part) for of, part in both)
                 bend = lean, slopes.steepness(told.vectors(), rises.rendered()[..., 0], heights.size)
             images[name] = yield from mapped(averaged(kernels, solution, one, sizes, one.restored, bend), part)
         done += pixels[name]
@@ -164,13 +165,13 @@ def _bent(parts: Iterable[np.ndarray], lean: np.ndarray, steep: np.ndarray) -> I
         yield np.concatenate([vectors, planes[..., 3:]], 2)
 
 
-def _middles(*maps: Map) -> list[Map]:
-    """The same part of several maps, no more than is enough to compare them."""
-    parts = -(-max(max(one.size) for one in maps) // ENOUGH)
+def middles(*images: np.ndarray) -> list[np.ndarray]:
+    """The same part of several images (H, W, ...), no more than is enough to compare them."""
+    parts = -(-max(max(one.shape[:2]) for one in images) // ENOUGH)
     found = []
-    for one in maps:
-        rows, columns = (slice((n - n // parts) // 2, (n + n // parts) // 2) for n in one.size)
-        found.append(replace(one, image=one.image[rows, columns]))
+    for one in images:
+        rows, columns = (slice((n - n // parts) // 2, (n + n // parts) // 2) for n in one.shape[:2])
+        found.append(one[rows, columns])
     return found
 
 

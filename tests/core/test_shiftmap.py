@@ -199,7 +199,7 @@ def test_the_field_says_the_same() -> None:
     u = torn(96, 96)
     found, gone, zone = solved(u, 1)
     mask = zone & found.changed((96, 96))
-    image = holes.filled(u, ~mask)
+    image = tasks.finished(holes.filled(u, ~mask))
     view = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE))[1]
     C = found.field(view, SIDE)
     down, across = view.own
@@ -216,7 +216,7 @@ def test_the_solver_starts_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     u = torn(96, 96)
     found, gone, zone = solved(u, 1)
     mask = zone & found.changed((96, 96))
-    image = holes.filled(u, ~mask)
+    image = tasks.finished(holes.filled(u, ~mask))
     views = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE))[1:2]
     start, effort = found.field(views[0], SIDE), EFFORTS["normal"]
     compute, exemplar = kernels.load("numpy"), transport.Exemplar(views[0].exemplar, (None, None))
@@ -233,7 +233,7 @@ def test_the_solver_starts_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_gives_way_may_be_taken_elsewhere() -> None:
     u = torn(96, 96)
     mask, gone = middle(96, 96, 12), middle(96, 96, 2)
-    image = holes.filled(u, ~mask)
+    image = tasks.finished(holes.filled(u, ~mask))
     for view in tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE)):
         narrow = view.allowed.sum(1)
         assert (narrow >= view.allowed.shape[1] - 2 * SIDE).all()
