@@ -40,15 +40,15 @@ class Hole:
     """What is known of a result: `image` where `mask` is not.
 
     image: float32 (H, W, C), smooth in the hole; mask: bool (H, W); source: bool (eh, ew), the pixels of the exemplar
-    that may be taken; within: the exemplar is the image itself, pixel for pixel; whole: but for the hole, in which it
-    still has what may be taken.
+    that may be taken; within: the exemplar is the image itself, pixel for pixel. reused: it still has what stood in the
+    hole, which may be taken as well.
     """
 
     image: np.ndarray
     mask: np.ndarray
     source: np.ndarray
     within: bool
-    whole: bool = False
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def views(exemplar: np.ndarray, hole: Hole, side: int) -> Generator[None, None, 
 
     Yields on the way.
     """
-    shared = hole.within and not hole.whole
+    shared = hole.within and not hole.reused
     known, own = ~hole.mask, ~hole.mask if shared else np.ones(exemplar.shape[:2], bool)
     stack = [(exemplar, hole.source & own, hole.image, known)]
     while True:

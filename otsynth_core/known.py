@@ -17,9 +17,9 @@ from .holes import View
 from .kernels import Array, Kernels
 from .progress import portions
 
-FINAL = 5
-"""Power to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole,
-where they tell good from bad much more, they are left as they are."""
+FINAL, FINAL_KNOWN = 5, 3
+"""Powers to which the weights of votes are raised when the result is put together: joints are less blurred. In a hole
+they tell good from bad more as they are."""
 TOLERANCE = 0.1
 """Of votes in a hole, see `Nothing`. It is small: a mean of what fits badly is no structure, and the next round would
 look for what is like it."""
@@ -162,4 +162,4 @@ class Known(Nothing):
         return self._image[rows] + self._hole[rows] * (u - self._image[rows])
 
     def final(self, weight: Array, rows: slice) -> Array:
-        return (weight * self.free[rows]).clip(LEAST)
+        return (weight**FINAL_KNOWN * self.free[rows]).clip(LEAST)

@@ -219,7 +219,7 @@ class _Job:
         e = planes[first : first + source.shape[0], : source.shape[1]] if self.begin else image
         if self.torn is not None:  # what gives way may still be taken
             image = yield from mapped(holes.filled(planes, ~work), lambda _: begun)
-        hole = Hole(image, work, source, within=not self.begin, whole=self.torn is not None)
+        hole = Hole(image, work, source, within=not self.begin, reused=self.torn is not None)
         views, start = (yield from mapped(holes.views(e, hole, levels.SIDE), lambda _: begun)), None
         if shifts is not None and len(views) > shifts.level:
             views = views[: shifts.level + 1]

@@ -200,7 +200,7 @@ def test_the_field_says_the_same() -> None:
     found, gone, zone = solved(u, 1)
     mask = zone & found.changed((96, 96))
     image = tasks.finished(holes.filled(u, ~mask))
-    view = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE))[1]
+    view = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, reused=True), SIDE))[1]
     C = found.field(view, SIDE)
     down, across = view.own
     there = np.stack(np.meshgrid(down, across, indexing="ij"))
@@ -217,7 +217,7 @@ def test_the_solver_starts_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found, gone, zone = solved(u, 1)
     mask = zone & found.changed((96, 96))
     image = tasks.finished(holes.filled(u, ~mask))
-    views = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE))[1:2]
+    views = tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, reused=True), SIDE))[1:2]
     start, effort = found.field(views[0], SIDE), EFFORTS["normal"]
     compute, exemplar = kernels.load("numpy"), transport.Exemplar(views[0].exemplar, (None, None))
     size = (views[0].exemplar.shape[0], views[0].exemplar.shape[1])
@@ -234,7 +234,7 @@ def test_what_gives_way_may_be_taken_elsewhere() -> None:
     u = torn(96, 96)
     mask, gone = middle(96, 96, 12), middle(96, 96, 2)
     image = tasks.finished(holes.filled(u, ~mask))
-    for view in tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, whole=True), SIDE)):
+    for view in tasks.finished(holes.views(u, Hole(image, mask, ~gone, within=True, reused=True), SIDE)):
         narrow = view.allowed.sum(1)
         assert (narrow >= view.allowed.shape[1] - 2 * SIDE).all()
         assert not view.pinned[:, view.mask.any(0)[: view.pinned.shape[1]]].any()
