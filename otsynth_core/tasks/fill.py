@@ -135,6 +135,7 @@ class _Task:
         for name, one in self.maps.maps.items():
             yield
             old[name] = replace(one, image=images[name][crop.scaled(size, one.size).index(one.size)])
+            yield
             smooth[name] = yield from _smooth(old[name], crop.covering(unknown, size, one.size))
         maps, begin, taken, source = MapSet(smooth), 0, crop.size, self.source
         if self.other is not None:
