@@ -22,6 +22,7 @@ import numpy as np
 from . import pyramid
 from .kernels import Array, Kernels
 from .patches import Basis, Descriptor
+from .progress import portions
 
 MOST = 2.0
 """Most that a band is multiplied by."""
@@ -140,25 +141,39 @@ def mixed(
 
     Values stay between the least and the greatest of a plane of both.
 
-    a, b: float32 (H, W, C); t: a number or float32 (H, W, 1); wrap: whether rows and columns do.
+    a, b: float32 (H, W, C), both used up; t: a number or float32 (H, W, 1); wrap: whether rows and columns do.
     """
     total = np.zeros_like(a)
-    levels = pyramid.depth(*a.shape[:2])
+    levels, parts = pyramid.depth(*a.shape[:2]), portions(len(a), a[0].size)
+    shares = [t[rows] if isinstance(t, np.ndarray) else t for rows in parts]
     (least, most), (low, high) = pyramid.bounds(a), pyramid.bounds(b)
     least, most = np.minimum(least, low), np.maximum(most, high)
     for level in range(levels):
         low_a, low_b = (pyramid.smooth(u, wrap, 2**level) for u in (a, b))
         yield (level + 0.5) / levels
-        fine_a, fine_b = a - low_a, b - low_b
-        total += _gain(fine_a, fine_b, t) * ((1 - t) * fine_a + t * fine_b)
+        a -= low_a
+        b -= low_b
+        energies = _energies(a, b, parts)
+        for rows, share in zip(parts, shares, strict=True):
+            total[rows] += _gain(energies, share) * ((1 - share) * a[rows] + share * b[rows])
         a, b = low_a, low_b
         yield (level + 1) / levels
-    total += (1 - t) * a + t * b
-    return total.clip(least, most)
+    for rows, share in zip(parts, shares, strict=True):
+        total[rows] += (1 - share) * a[rows] + share * b[rows]
+    return total.clip(least, most, out=total)
 
 
-def _gain(a: np.ndarray, b: np.ndarray, t: float | np.ndarray) -> float | np.ndarray:
-    aa, bb, ab = (float(np.einsum("ijk,ijk->", u, v, dtype=np.float64)) for u, v in ((a, a), (b, b), (a, b)))
+def _energies(a: np.ndarray, b: np.ndarray, parts: list[slice]) -> np.ndarray:
+    """<a, a>, <b, b> and <a, b>, over all rows, in portions of which doubles fit."""
+    sums = np.zeros(3)
+    for rows in parts:
+        u, v = a[rows].ravel().astype(np.float64), b[rows].ravel().astype(np.float64)
+        sums += u @ u, v @ v, u @ v
+    return sums
+
+
+def _gain(energies: np.ndarray, t: float | np.ndarray) -> float | np.ndarray:
+    aa, bb, ab = energies.tolist()
     own = (1 - t) ** 2 * aa + t**2 * bb + 2 * t * (1 - t) * ab
     wanted = ((1 - t) * aa**0.5 + t * bb**0.5) ** 2
     return np.sqrt((wanted + TINY) / (own + TINY)).clip(1, MOST)

@@ -221,8 +221,9 @@ def stitched(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[No
         block = tuple(slice(start, start + BLOCK) for start in corner)
         near = tuple(slice(max(0, start - AROUND), start + BLOCK + AROUND) for start in corner)
         if mask[block].any() and not mask[near].all():
-            off = yield from _off(new[near], old[near], mask[near])
-            moved = (new[near] + off).clip(low, high)
+            moved = yield from _off(new[near], old[near], mask[near])
+            moved += new[near]
+            moved.clip(low, high, out=moved)
             within = tuple(
                 slice(start - by.start, start - by.start + BLOCK) for start, by in zip(corner, near, strict=True)
             )
@@ -238,7 +239,7 @@ def met(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, N
     """
     near = depth(~mask, RIM + 1)
     rim = (near > 0) & (near <= RIM)
-    return new + (yield from filled(np.where(rim[..., None], old - new, 0), rim, most=0))
+    return new + (yield from filled(old - new, rim, most=0))
 
 
 def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, None, np.ndarray]:
@@ -251,17 +252,26 @@ def _off(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> Generator[None, 
     """
     near, off = depth(~mask, 2 * RIM + 1), old - new
     first, second = ((near > start) & (near <= start + RIM) for start in (0, RIM))
-    one = yield from filled(np.where(first[..., None], off, 0), first, most=0)
-    other = yield from filled(np.where(second[..., None], off, 0), second, most=0)
-    agreed = np.where(one * other > 0, np.where(np.abs(one) < np.abs(other), one, other), 0)
-    off, reached = np.where(first[..., None], off, agreed), ~mask
+    agreed = yield from filled(off, first, most=0)
+    other = yield from filled(off, second, most=0)
+    apart = agreed * other <= 0
+    np.copyto(agreed, other, where=np.abs(other) < np.abs(agreed))
+    agreed[apart] = 0
+    np.copyto(agreed, off, where=first[..., None])
+    off, reached = agreed, ~mask
+    height, width, planes = off.shape
     for share in SHARP:
-        p = np.pad(np.concatenate([off * reached[..., None], reached[..., None]], 2), [(1, 1), (1, 1), (0, 0)])
-        sums = p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:]
-        here = ~reached & (sums[..., -1] > 0)
-        off[here] += share * (sums[here, :-1] / sums[here, -1:] - off[here])
-        reached |= here
-    return off * (1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED)
+        p = np.zeros((height + 2, width + 2, planes + 1), off.dtype)
+        np.multiply(off, reached[..., None], out=p[1:-1, 1:-1, :-1])
+        p[1:-1, 1:-1, -1] = reached
+        for rows in bands(slice(0, height), AT_ONCE // p[0].size):
+            part, beside = off[rows], p[rows.start + 1 : rows.stop + 1]
+            sums = p[rows, 1:-1] + p[rows.start + 2 : rows.stop + 2, 1:-1] + beside[:, :-2] + beside[:, 2:]
+            here = ~reached[rows] & (sums[..., -1] > 0)
+            part[here] += share * (sums[here, :-1] / sums[here, -1:] - part[here])
+            reached[rows] |= here
+    off *= 1 - np.maximum(depth(mask, STITCHED + 1) - 1, 0)[..., None].astype(new.dtype) / STITCHED
+    return off
 
 
 def nearest(allowed: np.ndarray) -> Generator[None, None, np.ndarray]:

@@ -39,7 +39,7 @@ class Nothing:
     tolerance: the cost, in mean costs, with which a vote counts 1/e; wary: of votes where all pairs are compared, too.
     """
 
-    share, barred = 1.0, 0.0
+    share = 1.0
     tolerance, wary = 1.0, False
     origin = 0, 0
     free: Array = None
@@ -48,6 +48,10 @@ class Nothing:
         """A field to start from. Yields on the way."""
         yield
         return C
+
+    def potentials(self, kernels: Kernels, positions: tuple[int, int]) -> Array:
+        """Those of the exemplar's patches to start from."""
+        return kernels.array(np.zeros(positions, np.float32))
 
     def drawn(self, rng: np.random.Generator) -> Array | None:
         """An image to start from, if there is one."""
@@ -88,8 +92,7 @@ class Nothing:
 class Known(Nothing):
     """An image that is known but for a hole: see `holes.View`. Patches that are not pinned are to be found.
 
-    share: of patches that are to be found; free: 1 for these; barred: potential that keeps what may not be taken from
-    being taken.
+    share: of patches that are to be found; free: bool, which are.
     """
 
     tolerance, wary = TOLERANCE, True
@@ -98,10 +101,8 @@ class Known(Nothing):
         array, free = kernels.array, ~view.pinned
         self._kernels, self._view = kernels, view
         self.share, self.origin = float(free.mean()), view.origin
-        self.barred = array(np.where(view.allowed, np.float32(0), np.float32(NEVER)))
         self._own = [array(own) for own in view.own]
-        self.free, self._loose = array(free.astype(np.float32)), array(free.astype(np.int32))
-        self._image, self._hole = array(view.image), array(view.mask[..., None].astype(np.float32))
+        self.free, self._image, self._hole = array(free), array(view.image), array(view.mask[..., None])
         side = view.mask.shape[0] - free.shape[0] + 1
         depth = holes.depth(view.mask, DEEP)[side // 2 :, side // 2 :][: free.shape[0], : free.shape[1]]
         self._trust = array((1 / TRUST ** np.arange(DEEP + 1)).astype(np.float32)[depth])
@@ -129,7 +130,11 @@ class Known(Nothing):
         """In some rows of a field, patches that are not to be found stand for themselves."""
         down, across = self._own
         for line, own in zip(C, (down[rows, None], across), strict=True):
-            line[rows] = own + self._loose[rows] * (line[rows] - own)
+            line[rows] = own + self.free[rows] * (line[rows] - own)
+
+    def potentials(self, kernels: Kernels, positions: tuple[int, int]) -> Array:
+        """So low that it keeps what may not be taken from being taken."""
+        return kernels.array(np.where(self._view.allowed, np.float32(0), np.float32(NEVER)))
 
     def drawn(self, rng: np.random.Generator) -> Array | None:
         deviations = self._view.mask[..., None] * (NOISE * self._view.exemplar.std((0, 1)))

@@ -161,14 +161,13 @@ def solve(
             for share in stage.round(round, key):
                 fraction = (done + level.work * (round + share) / rounds) / total
                 rounds_done = round + (share == 1)
-                yield Step(
-                    level.index, len(plan), rounds_done, rounds, fraction, partial(_shown, kernels, stage.u, colours)
-                )
+                yield Step(level.index, len(plan), rounds_done, rounds, fraction, partial(stage.shown, colours))
         done += level.work
-        stood = Step(level.index, len(plan), rounds, rounds, done / total, partial(_shown, kernels, stage.u, colours))
+        u = stage.u
+        stood = Step(level.index, len(plan), rounds, rounds, done / total, partial(_shown, kernels, u, colours))
         seconds.append(time.perf_counter() - began)
     assert stage is not None
-    u, found = kernels.numpy(stage.u), []
+    u, found = kernels.numpy(u), []
     for rows in portions(*plan[-1].image):
         found.append(assembly.jumps(u, rows))
         yield stood
@@ -271,7 +270,7 @@ class _Part:
             more = kernels.array(patches.rarity((height, width), levels.SIDE, self.around)[..., None] ** EDGES)
             self.even = kernels.stacked([self.e * more, more], 2)
         self.known = Nothing()
-        self.psi = kernels.array(np.zeros(self.positions, np.float32))
+        self.psi: Array = None
         self.typical: Any = None
         self.cost: Array | None = None
         self.far = 0  # to where there are random tries
@@ -296,6 +295,7 @@ class _Part:
         if self.view is not None:
             self.known = Known(self.kernels, self.view)
             yield
+        self.psi = self.known.potentials(self.kernels, self.positions)
         self.weight = self.known.trusted(
             self.kernels.array(np.ones(self.level.field, np.float32)), slice(0, self.level.field[0])
         )
@@ -402,7 +402,7 @@ class _Part:
             used = [n + group.used(kernels, C) for n, group in zip(used, self.groups, strict=True)]
             roots = roots + kernels.mean(self.cost[rows] ** 0.5) * (rows.stop - rows.start)
             yield (ticks := ticks + 1) / every
-        scale, bias = (roots / len(self.cost)) ** 2, self.psi + self.known.barred
+        scale, bias = (roots / len(self.cost)) ** 2, 1 * self.psi if self.groups else self.psi
         if self.typical is None:
             self.typical = scale + TINY
         for n, group in enumerate(self.groups):
@@ -477,8 +477,8 @@ class _Left:
 class _Stage:
     """A level while it is worked on: the parts that exemplars have in it, the image u, and the kinds of round.
 
-    A round yields the share of it that is done. Of several exemplars each keeps a picture of its own, us; u is their
-    mean, and each sees all of them as its own patches would be: see `barycenter.Sight`.
+    A round yields the share of it that is done. Of several exemplars each keeps a picture of its own, us, and sees all
+    of them as its own patches would be: see `barycenter.Sight`.
     """
 
     def __init__(self, kernels: Kernels, level: Level, parts: list[_Part]) -> None:
@@ -487,7 +487,6 @@ class _Stage:
         self.portions = parts[0].portions
         self.pixels = portions(*level.image)
         self.us: list[Array] = []
-        self.u: Array = None
         self.sights: list[Sight] = []
         if len(parts) > 1:
             bases = [part.likeness.basis for part in parts]
@@ -509,9 +508,22 @@ class _Stage:
         """
         for part, C, grid in zip(self.parts, fields, cells, strict=True):
             yield from part.begin(C) if starts is None else part.upsample(C, starts, grid)
-        self.u = self.known.drawn(rng) if self.level.ascents and starts is None else None
-        if self.u is None:
+        drawn = self.known.drawn(rng) if self.level.ascents and starts is None else None
+        if drawn is None:
             yield from self._voted()
+        else:
+            self.us = [drawn]
+
+    @property
+    def u(self) -> Array:
+        """The image: of several pictures their mean, made anew."""
+        if len(self.us) == 1:
+            return self.us[0]
+        return sum(part.share * u for u, part in zip(self.us, self.parts, strict=True))
+
+    def shown(self, colours: int) -> np.ndarray:
+        """Its colours, without the planes of lines that may follow them."""
+        return _shown(self.kernels, self.u, colours)
 
     def left(self, over: bool) -> Generator[None, None, _Left]:
         """What the next finer level takes up; over: see `_Part.extended`. Yields on the way."""
@@ -531,13 +543,18 @@ class _Stage:
                     yield from part.graft(self.u, lattice)
             for _ in self._voted():
                 yield 0.0
-        for n, part in enumerate(self.parts):
-            u = self.u if not self.sights else (yield from self._seen(self.sights[n], VOTED * n / len(self.parts)))
-            for share in part.ascent(u) if number < 0 else part.search(u, key + n * APART):
-                yield VOTED * (n + share) / len(self.parts)
+        for n in range(len(self.parts)):
+            yield from self._worked(n, number < 0, key + n * APART)
         for _ in self._voted():
             yield VOTED
         yield 1.0
+
+    def _worked(self, n: int, ascending: bool, key: int) -> Generator[float, None, None]:
+        """A round of the n-th part. Yields the share of all parts' that is done."""
+        part, done = self.parts[n], VOTED * n / len(self.parts)
+        u = self.u if not self.sights else (yield from self._seen(self.sights[n], done))
+        for share in part.ascent(u) if ascending else part.search(u, key):
+            yield done + VOTED * share / len(self.parts)
 
     def _seen(self, sight: Sight, done: float) -> Generator[float, None, Array]:
         """All parts' pictures as one of the exemplars sees them. Yields what is done of the round."""
@@ -557,7 +574,6 @@ class _Stage:
                 u[rows] = part.vote(rows)
             if rows.stop == self.level.image[0]:
                 self.us = us
-                self.u = us[0] if len(us) == 1 else sum(part.share * u for u, part in zip(us, self.parts, strict=True))
             yield
 
 
@@ -567,7 +583,7 @@ def _told(step: Step) -> Callable[[object], Step]:
 
 
 def _shown(kernels: Kernels, u: Array, colours: int) -> np.ndarray:
-    """An image's colours, without the planes of lines that may follow them."""
+    """See `_Stage.shown`."""
     return kernels.numpy(u)[..., :colours].copy()  # u is voted anew in its place
 
 

@@ -98,8 +98,9 @@ class Kernels(Protocol):
     def project(self, u: Array, d: Descriptor, rows: slice | None = None, free: Array | None = None) -> Array:
         """X: x_i = V^T (P_i u - mu) and the phases, for every patch i: (fh, fw, k), some rows or all.
 
-        free: (fh, fw), 0 for patches whose answer does not matter, here and below: a provider may leave them out. Their
-        descriptors are then known to itself only: X is no array of any shape, and goes with the same rows and free.
+        free: bool (fh, fw), False for patches whose answer does not matter, here and below: a provider may leave them
+        out. Their descriptors are then known to itself only: X is no array of any shape, and goes with the same rows
+        and free.
         """
 
     def assign(self, X: Array, Y: Array, psi: Array, but: But | None = None) -> Array:

@@ -31,7 +31,7 @@ class CompiledKernels(NumpyKernels):
         if free is None:
             return super().project(u, d, rows)
         rows = rows or slice(0, len(free))
-        loose = free[rows] > 0
+        loose = free[rows]
         first = _firsts(loose)
         X = np.empty((first[-1], d.k), np.float32)
 
@@ -62,7 +62,7 @@ class CompiledKernels(NumpyKernels):
         if free is None:
             return super().distances(X, Y, C, rows)
         cost = np.zeros((rows.stop - rows.start, C.shape[2]), np.float32)
-        y, loose = flat(Y), free[rows] > 0
+        y, loose = flat(Y), free[rows]
         first = _firsts(loose)
 
         def band(part: slice) -> None:
@@ -88,7 +88,7 @@ class CompiledKernels(NumpyKernels):
         if free is None:
             return super().sweep(X, Y, psi, C, candidates, wrap, rows)
         cost, new = np.zeros((rows.stop - rows.start, C.shape[2]), np.float32), C[:, rows].copy()
-        loose = free[rows] > 0
+        loose = free[rows]
         first = _firsts(loose)
 
         def band(part: slice) -> None:
@@ -147,7 +147,7 @@ class CompiledKernels(NumpyKernels):
         if free is None:
             return super().vote(e, C, weight, side, size, rows)
         rows = rows or slice(0, size[0])
-        u, loose = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32), free > 0
+        u, loose = np.empty((rows.stop - rows.start, size[1], e.shape[2]), np.float32), free
 
         def band(part: slice) -> None:
             self._voted(e, C, weight, side, size[0], part.start, loose, u[within(part, rows)])

@@ -182,6 +182,14 @@ class _Job:
 
         lead: (height, width) of the whole leading map.
         """
+        job, solved = yield from self._solved(compute, request, lead)
+        yield from job._written(compute, solved, images, lead)
+        return job
+
+    def _solved(
+        self, compute: Kernels, request: Fill, lead: tuple[int, int]
+    ) -> Generator[Step, None, tuple[_Job, _Solved]]:
+        """The job, narrowed if it is to be, and what was solved for it. Yields Steps."""
         place = self._place(lead, (0, 0), self.crop.size)
         for planes in self.maps.comparing():
             begun = replace(begins(planes), place=place, maps=self.maps)
@@ -192,8 +200,7 @@ class _Job:
         if shifts is not None:
             new = nearest(shifts.changed((planes.shape[0], planes.shape[1])), self.crop.size) | self.torn
             job = replace(self, work=self.work & new, keep=self.keep & new)
-        yield from job._solved(compute, request, images, lead, planes, shifts, begun)
-        return job
+        return job, (yield from job._transported(compute, request, lead, planes, shifts, begun))
 
     def _cut(self, planes: np.ndarray, torn: np.ndarray, seed: int) -> Generator[None, None, ShiftMap | None]:
         """What of the work is to be new, and which pieces take its place; None if none may. Yields on the way."""
@@ -203,17 +210,16 @@ class _Job:
         shifts = yield from shiftmap.solved(planes, torn, zone, index, levels.SIDE, seed)
         return shifts if shifts.shifts.any() else None
 
-    def _solved(
+    def _transported(
         self,
         compute: Kernels,
         request: Fill,
-        images: dict[str, np.ndarray],
         lead: tuple[int, int],
         planes: np.ndarray,
         shifts: ShiftMap | None,
         begun: Step,
-    ) -> Generator[Step, None, None]:
-        """The same of a job that is narrowed. planes: its maps, as they are compared; begun: the Step before it."""
+    ) -> Generator[Step, None, _Solved]:
+        """What is solved for a job that is narrowed. planes: its maps, as they are compared; begun: the Step before."""
         by = self.maps.reduction
         work, source = _reduced(self.work, by), ~_reduced(~self.source, by)
         image, first = planes[: work.shape[0], : work.shape[1]], self.begin // by
@@ -238,7 +244,12 @@ class _Job:
             start,
         )
         (solution,) = yield from mapped(solving, partial(self._placed, views, lead))
-        last = self._placed(views, lead, solution.last)
+        return _Solved(solution, views[0].origin, views[0].mask, self._placed(views, lead, solution.last))
+
+    def _written(
+        self, compute: Kernels, solved: _Solved, images: dict[str, np.ndarray], lead: tuple[int, int]
+    ) -> Generator[Step, None, None]:
+        """Puts the part together, map by map, and writes what is kept of it into the images. Yields Steps."""
         lean: _Lean | None = None
         for name, one in sorted(self.maps.maps.items(), key=lambda item: item[1].role != "height"):
             whole = images[name]
@@ -249,11 +260,11 @@ class _Job:
             if one.role == "id":
                 keep = keep & (cover(self.soft) >= WHITE)
             ratio = size[0] / lead[0], size[1] / lead[1]
-            putting = self._put_together(compute, solution, views[0], name, cover, ratio, lean)
-            made, lean = yield from mapped(putting, lambda _: last)
+            putting = self._put_together(compute, solved, name, cover, ratio, lean)
+            made, lean = yield from mapped(putting, lambda _: solved.last)
             part[keep] = made[keep]
             whole[index] = part
-            yield last
+            yield solved.last
 
     def _placed(self, views: list[View], lead: tuple[int, int], step: Step) -> Step:
         """The Step, its picture of the crop's maps, where the level's window lies in the whole leading map."""
@@ -269,8 +280,7 @@ class _Job:
     def _put_together(
         self,
         compute: Kernels,
-        solution: Solution,
-        view: View,
+        solved: _Solved,
         name: str,
         cover: Callable[[np.ndarray], np.ndarray],
         ratio: tuple[float, float],
@@ -282,7 +292,7 @@ class _Job:
         across; lean: of the heights that were put together before, by which normals are bent. Of heights theirs is
         returned as well. Yields after each portion.
         """
-        one, old = self.maps.maps[name], self.old[name]
+        solution, one, old = solved.solution, self.maps.maps[name], self.old[name]
         size, labelled = old.size, one.role == "id"
         values, labels = one.ids() if labelled else (None, None)
         planes = one.rendered() if labels is None else labels[..., None]
@@ -297,7 +307,7 @@ class _Job:
         stock = fit(taken, times(solution.exemplar, scale))
         at = tuple(
             slice(round(start * r), min(round((start + n) * r), side))
-            for start, n, r, side in zip(view.origin, view.mask.shape, scale, known.shape, strict=False)
+            for start, n, r, side in zip(solved.origin, solved.mask.shape, scale, known.shape, strict=False)
         )
         window = at[0].stop - at[0].start, at[1].stop - at[1].start
         own = yield from assembly.resampled(compute, solution, (stock.shape[0], stock.shape[1]), window)
@@ -307,11 +317,12 @@ class _Job:
             made = fit(made, size)
             return values[made[..., 0]].reshape(*size, *one.image.shape[2:]), lean
         mask = np.zeros(known.shape[:2], bool)
-        mask[at] = cover(self.work)[at] if known.shape[:2] == size else view.mask
+        mask[at] = cover(self.work)[at] if known.shape[:2] == size else solved.mask
         surface = one.role == "height"
         shown = (yield from _silent(slopes.with_differences(stock))) if surface else stock
         ready = yield from _silent(assembly.prepared(compute, own, shown))
         new = yield from gathered(assembly.render(compute, own, ready), window[0])
+        del ready, shown
         if surface:
             whole, more = yield from _silent(_surfaced(new, known, mask, at, stock))
             new, lean = whole[at], _Lean(taken[..., 0], more)
@@ -329,6 +340,17 @@ class _Job:
             made[at] = yield from _silent(holes.stitched(new, known[at], mask[at]))
         blending = _blended(one, fit(made, size), old, cover(self.soft))
         return (yield from _silent(blending)), lean
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """The solution in a window of a crop, at the work size: the window begins at the row and column `origin`, and mask
+    is bool (h, w), what of it is new. last: the Step that the solver ended with."""
+
+    solution: Solution
+    origin: tuple[int, int]
+    mask: np.ndarray
+    last: Step
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from .. import barycenter, levels, period, repeats, transport
 from ..assembly import Solution
 from ..kernels import Kernels
 from ..maps import Map, MapSet, resized
-from ..progress import Step, begins, between, mapped
+from ..progress import Step, begins, between, gathered, mapped, portions
 from ..roles import NORMALS, kin
 from ..spec import MIN_SIDE, InputError, Mix, Size, Synthesize, around
 from ..transport import Exemplar
@@ -202,9 +202,10 @@ class _Task:
             keep = partial(_planes, own, cover=not (one.opaque and twin.opaque))
             put = averaged(compute, solution, own, sizes, keep)
             pictures.append(resized((yield from mapped(put, between(0.4 * n, 0.4 * n + 0.4))), shown))
-        first, second = pictures
-        mixing = barycenter.mixed(first, second, t, self.wrap)
-        return (twin if one.opaque else one).restored((yield from mapped(mixing, between(0.8, 1))))
+        mixing = barycenter.mixed(pictures.pop(0), pictures.pop(), t, self.wrap)
+        planes, like = (yield from mapped(mixing, between(0.8, 1))), twin if one.opaque else one
+        restored = (like.restored(planes[rows]) for rows in portions(*shown))
+        return (yield from mapped(gathered(restored, shown[0]), lambda _: 1.0))
 
 
 def _most(*materials: MapSet) -> MapSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,7 @@ def steps(request: Synthesize, maps: MapSet) -> Generator[Step, None, Result]:
     """Yields Steps, returns the Result; see `tasks.steps`."""
     if request.gradient is not None:
         return (yield from descent.made(request, [(maps, 1.0)], request.size, around(request.wrap)))
-    return (yield from made(request, maps, (yield from pattern(maps))))
+    return (yield from made(maps, lambda _: request))
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,14 @@ def pattern(maps: MapSet) -> Generator[Step, None, Pattern]:
     return Pattern(planes, tiles, periods)
 
 
-def made(request: Synthesize, maps: MapSet, pattern: Pattern) -> Generator[Step, None, Result]:
-    """The work once the exemplar is known; where memory runs out, again with less of it, then without a GPU."""
-    planes, tiles, periods = pattern.planes, pattern.tiles, pattern.periods
+def made(maps: MapSet, asked: Callable[[Periods], Synthesize]) -> Generator[Step, None, Result]:
+    """What is asked for once the periods are known; where memory runs out, again with less of it, then without a GPU.
+
+    Yields Steps. Raises InputError for maps that are too small, or too narrow for their size.
+    """
+    found = yield from pattern(maps)
+    planes, tiles, periods = found.planes, found.tiles, found.periods
+    request = asked(periods)
     wrap = around(request.wrap)
     lead = (request.size.height, request.size.width)
     size, worked = maps.worked(lead), maps.worked(maps.lead.size)
@@ -76,7 +81,8 @@ def made(request: Synthesize, maps: MapSet, pattern: Pattern) -> Generator[Step,
         period.scaled(periods, ratios),
         around=(tiles[0] and unstretched[0], tiles[1] and unstretched[1]),
     )
-    yield begins(planes)
+    del planes, found  # if they were stretched, they are not needed any more
+    yield begins(exemplar.planes)
     if levels.vast([exemplar.size], solved, wrap, [exemplar.around]):
         given = Size(*maps.lead.size[::-1])
         raise InputError(

@@ -34,17 +34,16 @@ def steps(request: Tile, maps: MapSet) -> Generator[Step, None, Result]:
     own = Size(*maps.lead.size[::-1])
     if not isinstance(request.size, Size) and min(own) < MIN_SIDE:
         raise InputError(f"exemplar is {own} px: a result has {MIN_SIDE} px a side at least; give its size")
-    if request.gradient is None or request.size == SNAP:
-        pattern = yield from synthesize.pattern(maps)
-        periods = pattern.periods
+
+    def wrapped(periods: Periods) -> Synthesize:
         size = request.size if isinstance(request.size, Size) else _fitting(request, own, periods, maps.reduction)
-    else:  # that solver keeps nothing in step
-        size = request.size if isinstance(request.size, Size) else own
-    wrapped = Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
+        return Synthesize(size=size, wrap="both", gradient=request.gradient, **_shared(request))
+
     if request.gradient is None:
-        result = yield from synthesize.made(wrapped, maps, pattern)
-    else:
-        result = yield from synthesize.steps(wrapped, maps)
+        result = yield from synthesize.made(maps, wrapped)
+    else:  # that solver keeps nothing in step
+        periods = (yield from synthesize.pattern(maps)).periods if request.size == SNAP else (None, None)
+        result = yield from synthesize.steps(wrapped(periods), maps)
     return replace(result, request=request)
 
 

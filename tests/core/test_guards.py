@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -58,15 +59,32 @@ def test_the_bars_hold(photo: np.ndarray, name: str, device: str) -> None:
         assert metrics.distance(image, exemplar) < 0.8 * metrics.distance(around, exemplar)
 
 
-@pytest.mark.parametrize(("own", "side", "bound"), [(256, 512, 70), (1024, 1024, 112)])
-def test_what_is_taken_on_the_way(own: int, side: int, bound: float) -> None:
+WAYS: dict[str, Callable[[np.ndarray, int], otsynth_core.Result]] = {
+    "tile": lambda e, side: otsynth_core.tile(e, size=(side, side), device="cpu", threads=2),
+    "heal": lambda e, side: otsynth_core.tile(e, method="heal", device="cpu", threads=2),
+    "fill": lambda e, side: otsynth_core.fill(e, np.pad(np.ones(2 * [side // 2]), side // 4), device="cpu", threads=2),
+    "mix": lambda e, side: otsynth_core.mix(e, 255 - e, t=0.5, size=(side, side), device="cpu", threads=2),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "own", "side", "bound"),
+    [
+        ("tile", 256, 512, 70),
+        ("tile", 1024, 1024, 112),
+        ("heal", 640, 640, 168),
+        ("fill", 512, 512, 126),
+        ("mix", 512, 1024, 136),
+    ],
+)
+def test_what_is_taken_on_the_way(way: str, own: int, side: int, bound: float) -> None:
     """Beyond exemplar and result, in bytes per pixel: of what is kept, and of a quarter that is worked on."""
     pytest.importorskip("numba")
     exemplar = np.random.default_rng(0).integers(0, 256, (own, own, 3)).astype(np.uint8)
-    otsynth_core.tile(exemplar[:256, :256], size=(512, 512), device="cpu")  # what compiling takes is left out
+    WAYS[way](exemplar[:256, :256], 256)  # what compiling takes is left out
     tracemalloc.start()
     try:
-        result = otsynth_core.tile(exemplar, size=(side, side), device="cpu", threads=2)
+        result = WAYS[way](exemplar, side)
         most = tracemalloc.get_traced_memory()[1] - result.image.nbytes
     finally:
         tracemalloc.stop()

@@ -246,7 +246,7 @@ def test_patches_that_do_not_matter_change_nothing_for_the_others(
     covered = (places[:, :, :, None, None] + square[:, None, None]) % np.array([20, 23])[:, None, None, None, None]
     free = hole[tuple(covered)].any((2, 3))
     assert 0 < free.mean() < 0.6
-    some = banded.array(free.astype(np.float32))
+    some = banded.array(free)
     candidates = Candidates(1, (9, 2), 0.05, 3)
     weight = banded.array(np.random.default_rng(0).uniform(0.1, 1, (fh, fw)).astype(np.float32))
     for rows in (slice(0, fh), slice(4, 9), slice(9, 11)):  # of the last none matter
