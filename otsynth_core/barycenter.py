@@ -146,30 +146,46 @@ def mixed(
     total = np.zeros_like(a)
     levels, parts = pyramid.depth(*a.shape[:2]), portions(len(a), a[0].size)
     shares = [t[rows] if isinstance(t, np.ndarray) else t for rows in parts]
-    (least, most), (low, high) = pyramid.bounds(a), pyramid.bounds(b)
+    least, most = pyramid.bounds(a)
+    yield 0.0
+    low, high = pyramid.bounds(b)
     least, most = np.minimum(least, low), np.maximum(most, high)
+    yield 0.0
     for level in range(levels):
-        low_a, low_b = (pyramid.smooth(u, wrap, 2**level) for u in (a, b))
-        yield (level + 0.5) / levels
-        a -= low_a
-        b -= low_b
-        energies = _energies(a, b, parts)
+        low_a = yield from _smoothed(a, wrap, 2**level, parts, level / levels)
+        low_b = yield from _smoothed(b, wrap, 2**level, parts, (level + 0.4) / levels)
+        energies = np.zeros(3)
+        for rows in parts:
+            a[rows] -= low_a[rows]
+            b[rows] -= low_b[rows]
+            energies += _energies(a[rows], b[rows])
+            yield (level + 0.8) / levels
         for rows, share in zip(parts, shares, strict=True):
             total[rows] += _gain(energies, share) * ((1 - share) * a[rows] + share * b[rows])
+            yield (level + 0.9) / levels
         a, b = low_a, low_b
-        yield (level + 1) / levels
     for rows, share in zip(parts, shares, strict=True):
         total[rows] += (1 - share) * a[rows] + share * b[rows]
-    return total.clip(least, most, out=total)
+        total[rows].clip(least, most, out=total[rows])
+        yield 1.0
+    return total
 
 
-def _energies(a: np.ndarray, b: np.ndarray, parts: list[slice]) -> np.ndarray:
-    """<a, a>, <b, b> and <a, b>, over all rows, in portions of which doubles fit."""
-    sums = np.zeros(3)
+def _smoothed(
+    u: np.ndarray, wrap: tuple[bool, bool], step: int, parts: list[slice], done: float
+) -> Generator[float, None, np.ndarray]:
+    """See `pyramid.smooth`. Yields what is done of something larger, after each part."""
+    smooth = np.empty_like(u)
     for rows in parts:
-        u, v = a[rows].ravel().astype(np.float64), b[rows].ravel().astype(np.float64)
-        sums += u @ u, v @ v, u @ v
-    return sums
+        smooth[rows] = pyramid.smooth(u, wrap, step, rows)
+        yield done
+    return smooth
+
+
+def _energies(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """<a, a>, <b, b> and <a, b>."""
+    u, v = a.ravel().astype(np.float64), b.ravel().astype(np.float64)
+    return np.array([u @ u, v @ v, u @ v])
 
 
 def _gain(energies: np.ndarray, t: float | np.ndarray) -> float | np.ndarray:

@@ -30,15 +30,25 @@ def downsample(u: np.ndarray, around: tuple[bool, bool] = (False, False)) -> np.
     return _filtered(u, TAPS, around, before=1, every=2)
 
 
-def smooth(u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int = 1) -> np.ndarray:
-    """(H, W, C) by a binomial filter of 5 taps, `step` pixels apart, on each axis; borders as in `downsample`."""
-    return _filtered(u, BINOMIAL, around, before=2 * step, step=step)
+def smooth(
+    u: np.ndarray, around: tuple[bool, bool] = (False, False), step: int = 1, rows: slice | None = None
+) -> np.ndarray:
+    """(H, W, C), or some rows, by a binomial filter of 5 taps, `step` pixels apart, on each axis; borders as in
+    `downsample`."""
+    return _filtered(u, BINOMIAL, around, before=2 * step, step=step, some=rows)
 
 
 def _filtered(
-    u: np.ndarray, taps: np.ndarray, around: tuple[bool, bool], before: int, step: int = 1, every: int = 1
+    u: np.ndarray,
+    taps: np.ndarray,
+    around: tuple[bool, bool],
+    before: int,
+    step: int = 1,
+    every: int = 1,
+    some: slice | None = None,
 ) -> np.ndarray:
-    """(H, W, C) along both axes: pixel i is the sum of pixels every i - before + k step, each times taps[k].
+    """(H, W, C), or some rows of it, along both axes: pixel i is the sum of pixels every i - before + k step, each
+    times taps[k].
 
     In bands of rows that stay in the processor's cache: that takes a tenth of the time.
     """
@@ -48,15 +58,16 @@ def _filtered(
         for n, goes in zip(u.shape, around, strict=False)
     )
     (height, width), weights = u.shape[:2], taps.astype(u.dtype)
-    made = np.empty((height // every, width // every, u.shape[2]), u.dtype)
+    start, stop, _ = (some or slice(None)).indices(height // every)
+    made = np.empty((stop - start, width // every, u.shape[2]), u.dtype)
     rows = max(1, CACHED // max(1, u[:1].size))
-    for top in range(0, len(made), rows):
-        at = every * np.arange(top, min(top + rows, len(made)))
+    for top in range(start, stop, rows):
+        at = every * np.arange(top, min(top + rows, stop))
         own = _summed([u[down[at + k * step]] for k in range(len(taps))], weights)
         part = np.concatenate([own[:, across[:before]], own, own[:, across[before + width :]]], 1)
         phases = [np.ascontiguousarray(part[:, first::every]) for first in range(every)]
         shifted = [phases[k * step % every][:, k * step // every :] for k in range(len(taps))]
-        made[at // every] = _summed([one[:, : made.shape[1]] for one in shifted], weights)
+        made[at // every - start] = _summed([one[:, : made.shape[1]] for one in shifted], weights)
     return made
 
 

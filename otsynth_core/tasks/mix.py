@@ -134,7 +134,7 @@ class _Task:
         """Yields Steps. Raises InputError for maps that are too small."""
         joint, begin = stacked(maps, other, {name: one.size for name, one in maps.maps.items()}, maps.lead.size)
         by = max(maps.reduction, other.reduction)
-        planes, solved = joint.compared(by), maps.worked(size, by)
+        solved = maps.worked(size, by)
         if min(solved) < levels.SIDE:
             raise InputError(f"size is {Size(*size[::-1])}: too small beside the exemplars; ask for a larger one")
         for one, what in ((maps, "exemplar"), (other, "the other material")):
@@ -148,6 +148,9 @@ class _Task:
             )
         amount = t if isinstance(t, float) else resized(t[..., None], solved)[..., 0]
         sides, shown = [], _most(maps, other)
+        for whole in joint.comparing(by):
+            planes = whole
+            yield replace(begins(shown.compared), maps=shown)
         for one, first, share in ((maps, 0, 1 - amount), (other, begin // by, amount)):
             height, width = one.worked(one.lead.size, by)
             own = np.ascontiguousarray(planes[first : first + height, :width])

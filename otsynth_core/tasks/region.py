@@ -172,6 +172,9 @@ def _like(name: str, one: Map, twin: Map) -> Map:
         )
     if one.lit != twin.lit:
         raise InputError(f"{name}: one is of linear light, the other is not; save both in one kind of file")
+    kinds = [(of.image.dtype, of.image.shape[2:], of.associated) for of in (one, twin)]
+    if one.role not in NORMALS and kinds[0] == kinds[1]:
+        return replace(one, image=twin.image)
     if one.role in NORMALS:
         if min(one.channels, 3) != min(twin.channels, 3):
             raise InputError(f"{name}: has {one.channels} channels, the other {twin.channels}; save both alike")
