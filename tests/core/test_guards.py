@@ -72,9 +72,9 @@ WAYS: dict[str, Callable[[np.ndarray, int], otsynth_core.Result]] = {
     [
         ("tile", 256, 512, 70),
         ("tile", 1024, 1024, 112),
-        ("heal", 640, 640, 168),
-        ("fill", 512, 512, 126),
-        ("mix", 512, 1024, 136),
+        ("heal", 640, 640, 190),
+        ("fill", 512, 512, 138),
+        ("mix", 512, 1024, 150),
     ],
 )
 def test_what_is_taken_on_the_way(way: str, own: int, side: int, bound: float) -> None:
